@@ -75,6 +75,12 @@ impl<'b> Args<'b> {
         }
     }
 
+    /// The spans of all arguments in the input; `None` if they are no part of it.
+    #[inline]
+    pub(crate) fn input_spans(&self) -> Option<&'b [Span]> {
+        self.in_input.then_some(self.spans)
+    }
+
     /// Where the argument lies in the input that was parsed, counted from the request's first byte.
     ///
     /// With it a caller can keep an argument across the next call to the parser, which ends the

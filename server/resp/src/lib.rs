@@ -2,6 +2,7 @@
 //!
 //! - [`Parser`] reads requests (arrays of bulk strings, or inline lines) from a buffer that the
 //!   caller fills. It copies nothing but inline arguments with quotes: [`Args`] borrow the buffer.
+//! - [`Pipeline`] gathers several parsed requests, to be looked at together.
 //! - [`Reply`] appends replies to a buffer that the caller sends, in the [`Protocol`] that the
 //!   client asked for.
 //! - [`reply`] decodes replies, for clients: tests, benchmarks, the command line.
@@ -25,6 +26,7 @@ mod inline;
 mod integer;
 mod limits;
 mod parser;
+mod pipeline;
 pub mod reply;
 mod writer;
 
@@ -33,4 +35,5 @@ pub use error::ProtocolError;
 pub use integer::parse_integer;
 pub use limits::Limits;
 pub use parser::{Parsed, Parser};
+pub use pipeline::Pipeline;
 pub use writer::{Protocol, Reply};

@@ -118,6 +118,14 @@ impl Parser {
         })
     }
 
+    /// Forgets a request that was read in part: the next call may pass other bytes.
+    pub fn reset(&mut self) {
+        self.remaining = 0;
+        self.bulk_len = None;
+        self.scanned = 0;
+        self.clear();
+    }
+
     /// Forgets the last request.
     #[inline]
     fn clear(&mut self) {
