@@ -1,0 +1,390 @@
+//! Reading and writing the records of a log.
+
+use super::{Large, Log, SegmentId, Stage};
+use crate::Millis;
+use crate::index::Location;
+use crate::log::deadness::Deadness;
+use crate::prefetch::prefetch;
+use crate::record::{FIXED_WORDS, Header, Namespace, Stamp};
+
+const WORD: usize = size_of::<u64>();
+
+/// The far expiry of a record that does not expire.
+const NEVER: Millis = Millis::MAX;
+
+/// When the record that starts `words` expires.
+#[inline]
+fn expiry_of(words: &[u64], epoch: Millis) -> Option<Millis> {
+    if Header(words[0]).has(Header::FAR) {
+        Some(words[FIXED_WORDS]).filter(|&at| at != NEVER)
+    } else {
+        Stamp(words[1]).expiry(epoch)
+    }
+}
+
+/// Whether two slices of the same length are equal. Short keys are compared by words,
+/// here, because a call costs more than the comparison.
+#[inline]
+fn equal(a: &[u8], b: &[u8]) -> bool {
+    if a.len() > 64 || a.len() < WORD {
+        return a == b;
+    }
+    let (a_words, _) = a.as_chunks::<WORD>();
+    let (b_words, _) = b.as_chunks::<WORD>();
+    let same = a_words
+        .iter()
+        .zip(b_words)
+        .all(|(a, b)| u64::from_ne_bytes(*a) == u64::from_ne_bytes(*b));
+    // The last word overlaps the one before, unless the length is a multiple.
+    same && a.last_chunk::<WORD>() == b.last_chunk::<WORD>()
+}
+
+/// A record as it lies in the log.
+#[derive(Clone, Copy)]
+pub(crate) struct RecordRef<'a> {
+    pub(crate) header: Header,
+    pub(crate) stamp: Stamp,
+    pub(crate) expires_at: Option<Millis>,
+    pub(crate) key: &'a [u8],
+    pub(crate) value: &'a [u8],
+    /// The hash of the key, where it is at hand.
+    pub(crate) hash: Option<u64>,
+    /// What the record takes from the budget.
+    pub(crate) bytes: usize,
+}
+
+/// What is known of a record before it is written.
+pub(crate) struct NewRecord<'a> {
+    pub(crate) header: Header,
+    pub(crate) stamp: Stamp,
+    /// The expiry in full, for a header that says FAR.
+    pub(crate) expires_at: Option<Millis>,
+    pub(crate) body: Body<'a>,
+}
+
+/// What follows the fixed words of a record.
+pub(crate) enum Body<'a> {
+    /// Key, value, and zeros up to the value's full length.
+    Inline { key: &'a [u8], value: &'a [u8] },
+    /// An object outside the log.
+    Large(Large),
+}
+
+impl Log {
+    #[inline]
+    pub(crate) fn header(&self, at: Location) -> Header {
+        Header(self.segment(self.segment_of(at)).span.words()[self.word_of(at)])
+    }
+
+    #[inline]
+    pub(crate) fn stamp(&self, at: Location) -> Stamp {
+        Stamp(self.segment(self.segment_of(at)).span.words()[self.word_of(at) + 1])
+    }
+
+    /// When the record at `at` expires, given the epoch of its shard.
+    #[inline]
+    pub(crate) fn expires_at(&self, at: Location, epoch: Millis) -> Option<Millis> {
+        let words = &self.segment(self.segment_of(at)).span.words()[self.word_of(at)..];
+        expiry_of(words, epoch)
+    }
+
+    /// The record at `word` of segment `id`, and the word after it; none at the end.
+    pub(crate) fn record_at(&self, id: SegmentId, word: u32) -> Option<(Location, Header, u32)> {
+        let segment = self.get_segment(id)?;
+        if word >= segment.used {
+            return None;
+        }
+        let header = Header(segment.span.words()[word as usize]);
+        Some((
+            self.location(id, word),
+            header,
+            word + header.words() as u32,
+        ))
+    }
+
+    pub(crate) fn set_header(&mut self, at: Location, header: Header) {
+        self.words_at(at)[0] = header.0;
+    }
+
+    pub(crate) fn set_stamp(&mut self, at: Location, stamp: Stamp) {
+        self.words_at(at)[1] = stamp.0;
+    }
+
+    fn words_at(&mut self, at: Location) -> &mut [u64] {
+        let word = self.word_of(at);
+        let id = self.segment_of(at);
+        &mut self.segment_mut(id).span.words_mut()[word..]
+    }
+
+    /// Starts loading a record.
+    #[inline]
+    pub(crate) fn prefetch(&self, at: Location) {
+        if let Some(segment) = self.get_segment(self.segment_of(at)) {
+            let words = &segment.span.words()[self.word_of(at)..];
+            prefetch(&words[0]);
+            // A record of ordinary size spans two lines.
+            if let Some(next) = words.get(8) {
+                prefetch(next);
+            }
+        }
+    }
+
+    /// Whether the record at `at` is the one of `key` in `namespace`.
+    #[inline]
+    pub(crate) fn is_key(&self, at: Location, namespace: Namespace, key: &[u8]) -> bool {
+        let segment = self.segment(self.segment_of(at));
+        let word = self.word_of(at);
+        let header = Header(segment.span.words()[word]);
+        if header.namespace() != namespace {
+            return false;
+        }
+        if header.has(Header::LARGE) {
+            return self.large(at).key() == key;
+        }
+        let start = (word + header.prefix_words()) * WORD;
+        header.key_len() == key.len() && equal(&segment.span.bytes()[start..start + key.len()], key)
+    }
+
+    /// The record at `at`, given the epoch of its shard.
+    #[inline]
+    pub(crate) fn record(&self, at: Location, epoch: Millis) -> RecordRef<'_> {
+        let segment = self.segment(self.segment_of(at));
+        let word = self.word_of(at);
+        let words = &segment.span.words()[word..];
+        let header = Header(words[0]);
+        let stamp = Stamp(words[1]);
+        let expires_at = expiry_of(words, epoch);
+        let bytes = header.words() * WORD;
+        if header.has(Header::LARGE) {
+            let large = self.large(at);
+            return RecordRef {
+                header,
+                stamp,
+                expires_at,
+                key: large.key(),
+                value: large.value(),
+                hash: Some(large.hash),
+                bytes: bytes + large.span.cost(),
+            };
+        }
+        let start = (word + header.prefix_words()) * WORD;
+        let body = &segment.span.bytes()[start..];
+        let (key, rest) = body.split_at(header.key_len());
+        RecordRef {
+            header,
+            stamp,
+            expires_at,
+            key,
+            value: &rest[..header.value_len()],
+            hash: None,
+            bytes,
+        }
+    }
+
+    /// The value of the record at `at`, to be changed.
+    pub(crate) fn value_mut(&mut self, at: Location) -> &mut [u8] {
+        let header = self.header(at);
+        if header.has(Header::LARGE) {
+            let number = self.large_number(at);
+            return self.larges.get_mut(number).value_mut();
+        }
+        let (id, start) = self.value_start(at);
+        &mut self.segment_mut(id).span.bytes_mut()[start..start + header.value_len()]
+    }
+
+    /// Changes the expiry of a record; false if it has no room for one so far away.
+    pub(crate) fn set_expiry(
+        &mut self,
+        at: Location,
+        expires_at: Option<Millis>,
+        epoch: Millis,
+    ) -> bool {
+        let far = Stamp::is_far(expires_at, epoch);
+        let words = self.words_at(at);
+        if Header(words[0]).has(Header::FAR) {
+            words[FIXED_WORDS] = expires_at.unwrap_or(NEVER);
+        } else if far {
+            return false;
+        } else {
+            words[1] = Stamp(words[1]).with_expiry(expires_at, epoch).0;
+        }
+        true
+    }
+
+    fn large_number(&self, at: Location) -> u32 {
+        let word = self.word_of(at) + self.header(at).prefix_words();
+        self.segment(self.segment_of(at)).span.words()[word] as u32
+    }
+
+    pub(crate) fn large(&self, at: Location) -> &Large {
+        self.larges.get(self.large_number(at))
+    }
+
+    pub(crate) fn large_mut(&mut self, at: Location) -> &mut Large {
+        let number = self.large_number(at);
+        self.larges.get_mut(number)
+    }
+
+    /// Appends a record to the open segment `id`, which has room for it.
+    pub(crate) fn append(&mut self, id: SegmentId, record: NewRecord<'_>) -> Location {
+        let words = record.header.words();
+        let segment = self.segment_mut(id);
+        debug_assert!(segment.stage == Stage::Open && segment.room() >= words);
+        let word = segment.used;
+        segment.used += words as u32;
+        segment.live += words as u32;
+        let queue = segment.queue as usize;
+        self.live_bytes[queue] += words * WORD;
+        let at = self.location(id, word);
+        self.overwrite(at, record);
+        at
+    }
+
+    /// Writes a record over the place `at`, which is as long as the header says. A large
+    /// object that was there must have been taken before.
+    pub(crate) fn overwrite(&mut self, at: Location, record: NewRecord<'_>) {
+        let header = record.header;
+        let words = self.words_at(at);
+        words[0] = header.0;
+        words[1] = record.stamp.0;
+        if header.has(Header::FAR) {
+            words[FIXED_WORDS] = record.expires_at.unwrap_or(NEVER);
+        }
+        match record.body {
+            Body::Inline { key, value } => self.write_body(at, header, key, value),
+            Body::Large(large) => {
+                let cost = large.span.cost();
+                let number = self.larges.insert(large);
+                self.words_at(at)[header.prefix_words()] = u64::from(number);
+                let id = self.segment_of(at);
+                let segment = self.segment_mut(id);
+                segment.large += cost;
+                let queue = segment.queue as usize;
+                self.live_bytes[queue] += cost;
+                self.large_bytes += cost;
+            }
+        }
+    }
+
+    #[inline]
+    fn write_body(&mut self, at: Location, header: Header, key: &[u8], value: &[u8]) {
+        let start = (self.word_of(at) + header.prefix_words()) * WORD;
+        let id = self.segment_of(at);
+        let body = &mut self.segment_mut(id).span.bytes_mut()[start..];
+        let (key_bytes, body) = body.split_at_mut(header.key_len());
+        key_bytes.copy_from_slice(key);
+        let (value_bytes, zeros) = body[..header.value_len()].split_at_mut(value.len());
+        value_bytes.copy_from_slice(value);
+        zeros.fill(0);
+    }
+
+    /// Marks a record dead. The large object that it refers to, if any, is returned.
+    pub(crate) fn kill(&mut self, at: Location) -> Option<Large> {
+        let header = self.header(at);
+        let large = header.has(Header::LARGE).then(|| {
+            let number = self.large_number(at);
+            self.larges.remove(number)
+        });
+        let cost = large.as_ref().map_or(0, |large| large.span.cost());
+        self.bury(at, header, cost);
+        self.large_bytes -= cost;
+        large
+    }
+
+    /// Copies a live record to the open segment `to`, which has room, and marks the old
+    /// place dead. A large object stays where it is.
+    pub(crate) fn relocate(&mut self, at: Location, to: SegmentId) -> Location {
+        let header = self.header(at);
+        let words = header.words();
+        let from = self.segment_of(at);
+        let start = self.word_of(at);
+        let cost = if header.has(Header::LARGE) {
+            self.large(at).span.cost()
+        } else {
+            0
+        };
+        let [source, target] = self
+            .segments
+            .get_disjoint_mut([from as usize, to as usize])
+            .expect("a record moves to another segment");
+        let source = source.as_ref().expect("the source is in use");
+        let target = target.as_mut().expect("the target is in use");
+        let word = target.used;
+        target.span.words_mut()[word as usize..word as usize + words]
+            .copy_from_slice(&source.span.words()[start..start + words]);
+        target.used += words as u32;
+        target.live += words as u32;
+        target.large += cost;
+        let queue = target.queue as usize;
+        self.live_bytes[queue] += words * WORD + cost;
+        self.bury(at, header, cost);
+        self.location(to, word)
+    }
+
+    /// Accounts for the death of the record at `at`, whose large object cost `cost`.
+    fn bury(&mut self, at: Location, header: Header, cost: usize) {
+        debug_assert!(!header.has(Header::DEAD));
+        self.set_header(at, header.with_flag(Header::DEAD));
+        let id = self.segment_of(at);
+        let words = header.words();
+        let segment = self.segment_mut(id);
+        segment.live -= words as u32;
+        segment.large -= cost;
+        let queue = segment.queue as usize;
+        let sealed = segment.stage == Stage::Sealed;
+        let level = Deadness::level(segment.dead() as usize, segment.span.words().len());
+        self.live_bytes[queue] -= words * WORD + cost;
+        self.dead_bytes += words * WORD;
+        if sealed {
+            self.deadness.set(id, level);
+        }
+    }
+
+    /// Copies the first `len` bytes of the value at `from` to the one at `to`.
+    pub(crate) fn copy_value(&mut self, from: Location, to: Location, len: usize) {
+        let (source, source_start) = self.value_start(from);
+        let (target, target_start) = self.value_start(to);
+        if source == target {
+            self.segment_mut(source)
+                .span
+                .bytes_mut()
+                .copy_within(source_start..source_start + len, target_start);
+            return;
+        }
+        let [source, target] = self
+            .segments
+            .get_disjoint_mut([source as usize, target as usize])
+            .expect("the segments differ");
+        let source = source.as_ref().expect("the source is in use");
+        let target = target.as_mut().expect("the target is in use");
+        target.span.bytes_mut()[target_start..target_start + len]
+            .copy_from_slice(&source.span.bytes()[source_start..source_start + len]);
+    }
+
+    /// Segment and byte where the value of an inline record starts.
+    fn value_start(&self, at: Location) -> (SegmentId, usize) {
+        let header = self.header(at);
+        debug_assert!(!header.has(Header::LARGE));
+        let start = (self.word_of(at) + header.prefix_words()) * WORD + header.key_len();
+        (self.segment_of(at), start)
+    }
+
+    /// Replaces the large object of the record at `at`; answers the old one.
+    pub(crate) fn replace_large(&mut self, at: Location, large: Large) -> Large {
+        let new = large.span.cost();
+        let old_large = core::mem::replace(self.large_mut(at), large);
+        let old = old_large.span.cost();
+        let id = self.segment_of(at);
+        let segment = self.segment_mut(id);
+        segment.large = segment.large - old + new;
+        let queue = segment.queue as usize;
+        self.live_bytes[queue] = self.live_bytes[queue] - old + new;
+        self.large_bytes = self.large_bytes - old + new;
+        old_large
+    }
+
+    /// Remembers that no record of `id` before `word` is live.
+    pub(crate) fn set_head(&mut self, id: SegmentId, word: u32) {
+        self.segment_mut(id).head = word;
+    }
+}

@@ -1,0 +1,315 @@
+//! The memory budget: everything the store allocates is charged here before it exists
+//! and released when it is given back to the system.
+//!
+//! Invariants:
+//! - `used` is the sum over all charges and spans, and the freed pages that the page
+//!   source keeps for reuse;
+//! - `used` grows only while it stays within `limit`, so that it exceeds `limit` only
+//!   after the limit was lowered.
+
+use crate::pages::{Block, PAGE_BYTES, Pages, Purpose};
+use alloc::sync::Arc;
+use core::slice;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// What a charge pays for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Segment,
+    Index,
+    Large,
+    Ghosts,
+    /// Shard states and the store itself.
+    Fixed,
+    /// Freed pages that are kept for reuse.
+    Kept,
+}
+
+impl Kind {
+    const COUNT: usize = 6;
+
+    /// Bytes of bookkeeping beside the pages of one span: its record and its places in
+    /// tables and in the page source, table growth included.
+    const fn bookkeeping(self) -> usize {
+        match self {
+            Self::Segment => 384,
+            Self::Large => 256,
+            Self::Index => 128,
+            Self::Ghosts | Self::Fixed | Self::Kept => 0,
+        }
+    }
+
+    fn purpose(self) -> Purpose {
+        match self {
+            Self::Large => Purpose::Large,
+            _ => Purpose::Dense,
+        }
+    }
+}
+
+/// The budget of one store and the pages it is spent on.
+pub(crate) struct Memory {
+    limit: AtomicUsize,
+    used: AtomicUsize,
+    by_kind: [AtomicUsize; Kind::COUNT],
+    /// Callers that are dropping flushed contents just now.
+    releasing: AtomicUsize,
+    pages: Pages,
+}
+
+impl Memory {
+    pub(crate) fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self {
+            limit: AtomicUsize::new(limit),
+            used: AtomicUsize::new(0),
+            by_kind: Default::default(),
+            releasing: AtomicUsize::new(0),
+            pages: Pages::new(limit),
+        })
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.limit.load(Relaxed)
+    }
+
+    pub(crate) fn set_limit(&self, bytes: usize) {
+        self.limit.store(bytes, Relaxed);
+    }
+
+    pub(crate) fn used(&self) -> usize {
+        self.used.load(Relaxed)
+    }
+
+    pub(crate) fn used_by(&self, kind: Kind) -> usize {
+        self.by_kind[kind as usize].load(Relaxed)
+    }
+
+    pub(crate) fn is_over_limit(&self) -> bool {
+        self.used() > self.limit()
+    }
+
+    /// Whether the limit is near, so that shards should hold something back.
+    pub(crate) fn is_tight(&self) -> bool {
+        let limit = self.limit();
+        self.used() > limit - limit / 8
+    }
+
+    /// Whether memory is about to be released by a flush that is under way.
+    pub(crate) fn is_releasing(&self) -> bool {
+        self.releasing.load(Relaxed) > 0
+    }
+
+    /// Lets those who lack memory know that some will come, until the notice is dropped.
+    pub(crate) fn releasing(&self) -> Releasing<'_> {
+        self.releasing.fetch_add(1, Relaxed);
+        Releasing(self)
+    }
+
+    /// Adds to `used` if the limit allows.
+    fn reserve(&self, bytes: usize) -> bool {
+        let limit = self.limit();
+        let grown = |used: usize| used.checked_add(bytes).filter(|&sum| sum <= limit);
+        self.used.fetch_update(Relaxed, Relaxed, grown).is_ok()
+    }
+
+    fn release(&self, bytes: usize) {
+        self.used.fetch_sub(bytes, Relaxed);
+    }
+
+    /// Charges `bytes` if the limit allows.
+    pub(crate) fn charge(self: &Arc<Self>, kind: Kind, bytes: usize) -> Option<Charge> {
+        if !self.reserve(bytes) {
+            return None;
+        }
+        self.by_kind[kind as usize].fetch_add(bytes, Relaxed);
+        Some(Charge {
+            memory: Arc::clone(self),
+            kind,
+            bytes,
+        })
+    }
+
+    /// What a span takes from the budget.
+    pub(crate) const fn span_cost(kind: Kind, bytes: usize) -> usize {
+        bytes.next_multiple_of(PAGE_BYTES) + kind.bookkeeping()
+    }
+
+    /// Charged pages with room for `bytes` (at least one), if limit and system allow.
+    ///
+    /// Freed pages that are kept are reused if they fit. If they do not, they are given
+    /// back to the system, but only while they amount to `keep` times what is needed: it
+    /// may be better to free some more until they fit.
+    pub(crate) fn span(self: &Arc<Self>, kind: Kind, bytes: usize, keep: usize) -> Option<Span> {
+        let pages = bytes.next_multiple_of(PAGE_BYTES);
+        let block = self
+            .reuse(kind, pages)
+            .or_else(|| self.fresh(kind, pages, keep))?;
+        self.by_kind[kind as usize].fetch_add(pages + kind.bookkeeping(), Relaxed);
+        Some(Span {
+            block,
+            memory: Arc::clone(self),
+            kind,
+        })
+    }
+
+    fn reuse(&self, kind: Kind, pages: usize) -> Option<Block> {
+        if !self.reserve(kind.bookkeeping()) {
+            return None;
+        }
+        let Some(block) = self.pages.reuse(pages, kind.purpose()) else {
+            self.release(kind.bookkeeping());
+            return None;
+        };
+        self.by_kind[Kind::Kept as usize].fetch_sub(pages, Relaxed);
+        Some(block)
+    }
+
+    fn fresh(&self, kind: Kind, pages: usize, keep: usize) -> Option<Block> {
+        let cost = pages + kind.bookkeeping();
+        while !self.reserve(cost) {
+            if self.used_by(Kind::Kept) < cost.saturating_mul(keep) || self.purge(cost) == 0 {
+                return None;
+            }
+        }
+        let block = self.pages.fresh(pages, kind.purpose());
+        if block.is_none() {
+            self.release(cost);
+        }
+        block
+    }
+
+    /// Gives about `bytes` of the kept pages back to the system; answers how many.
+    pub(crate) fn purge(&self, bytes: usize) -> usize {
+        let purged = self.pages.purge(bytes);
+        self.by_kind[Kind::Kept as usize].fetch_sub(purged, Relaxed);
+        self.release(purged);
+        purged
+    }
+}
+
+/// Somebody is dropping much memory.
+pub(crate) struct Releasing<'m>(&'m Memory);
+
+impl Drop for Releasing<'_> {
+    fn drop(&mut self) {
+        self.0.releasing.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Bytes of the budget that are in use until this is dropped.
+pub(crate) struct Charge {
+    memory: Arc<Memory>,
+    kind: Kind,
+    bytes: usize,
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.memory.by_kind[self.kind as usize].fetch_sub(self.bytes, Relaxed);
+        self.memory.release(self.bytes);
+    }
+}
+
+/// Charged, page-aligned, initialised memory.
+pub(crate) struct Span {
+    block: Block,
+    memory: Arc<Memory>,
+    kind: Kind,
+}
+
+impl Span {
+    /// What the span takes from the budget.
+    pub(crate) fn cost(&self) -> usize {
+        self.block.bytes + self.kind.bookkeeping()
+    }
+
+    #[inline]
+    pub(crate) fn words(&self) -> &[u64] {
+        let words = self.block.bytes / size_of::<u64>();
+        // SAFETY: the block is initialised, aligned to pages, `bytes` long and owned by
+        // `self`, which stays borrowed.
+        unsafe { slice::from_raw_parts(self.block.start.as_ptr(), words) }
+    }
+
+    #[inline]
+    pub(crate) fn words_mut(&mut self) -> &mut [u64] {
+        let words = self.block.bytes / size_of::<u64>();
+        // SAFETY: as in `words`, and `self` is borrowed mutably, so this is the only view.
+        unsafe { slice::from_raw_parts_mut(self.block.start.as_ptr(), words) }
+    }
+
+    #[inline]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        // SAFETY: as in `words`; any byte of an initialised word is an initialised byte.
+        unsafe { slice::from_raw_parts(self.block.start.as_ptr().cast(), self.block.bytes) }
+    }
+
+    #[inline]
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as in `bytes`, and `self` is borrowed mutably; any bytes make a valid word.
+        unsafe { slice::from_raw_parts_mut(self.block.start.as_ptr().cast(), self.block.bytes) }
+    }
+}
+
+impl Drop for Span {
+    fn drop(&mut self) {
+        let memory = &self.memory;
+        memory.by_kind[self.kind as usize].fetch_sub(self.cost(), Relaxed);
+        // Before others can reuse the pages, and take them off again.
+        memory.by_kind[Kind::Kept as usize].fetch_add(self.block.bytes, Relaxed);
+        let purged = memory.pages.give_back(&self.block, self.kind.purpose());
+        memory.by_kind[Kind::Kept as usize].fetch_sub(purged, Relaxed);
+        memory.release(purged + self.kind.bookkeeping());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_charge_beyond_the_limit_is_refused_and_leaves_no_trace() {
+        let memory = Memory::new(1000);
+        let first = memory.charge(Kind::Ghosts, 900).unwrap();
+        assert!(memory.charge(Kind::Large, 101).is_none());
+        assert_eq!(memory.used(), 900);
+        drop(first);
+        assert_eq!(memory.used(), 0);
+        assert_eq!(memory.used_by(Kind::Ghosts), 0);
+    }
+
+    #[test]
+    fn a_span_is_aligned_writable_and_released() {
+        let memory = Memory::new(1 << 20);
+        let mut span = memory.span(Kind::Large, 5000, 1).unwrap();
+        assert_eq!(span.bytes().len(), 8192);
+        assert_eq!(span.words().len(), 1024);
+        assert_eq!(span.bytes().as_ptr().addr() % PAGE_BYTES, 0);
+        span.bytes_mut()[8] = 1;
+        assert_eq!(u64::from_le(span.words()[1]), 1);
+        span.words_mut()[1023] = u64::MAX;
+        assert_eq!(span.bytes()[8191], 0xff);
+        assert_eq!(memory.used(), span.cost());
+        assert_eq!(span.cost(), Memory::span_cost(Kind::Large, 5000));
+        drop(span);
+        memory.purge(usize::MAX);
+        assert_eq!(memory.used(), 0);
+    }
+
+    #[test]
+    fn kept_pages_are_reused_or_purged_before_memory_is_called_short() {
+        let memory = Memory::new(1 << 20);
+        let cost = |bytes| Memory::span_cost(Kind::Large, bytes);
+        drop(memory.span(Kind::Large, 8192, 1).unwrap());
+        let kept = memory.used_by(Kind::Kept);
+        assert_eq!(memory.used(), kept);
+        let again = memory.span(Kind::Large, 8192, 1).unwrap();
+        assert_eq!(memory.used(), cost(8192));
+        drop(again);
+        let most = (1 << 20) - 8192;
+        assert!(memory.span(Kind::Large, most, 1000).is_none() || kept == 0);
+        let span = memory.span(Kind::Large, most, 0).unwrap();
+        assert_eq!(memory.used(), cost(most));
+        drop(span);
+    }
+}

@@ -1,0 +1,42 @@
+//! Where page-aligned memory comes from: the operating system's maps, or the global
+//! allocator where there are none.
+//!
+//! A source hands out [`Block`]s and takes them back. It does not count: the budget
+//! in `memory.rs` does.
+
+#[cfg(all(feature = "std", target_os = "linux", not(miri)))]
+#[path = "mapped.rs"]
+mod source;
+#[cfg(not(all(feature = "std", target_os = "linux", not(miri))))]
+#[path = "heap.rs"]
+mod source;
+
+#[cfg(all(feature = "std", target_os = "linux", not(miri)))]
+mod extents;
+
+pub(crate) use source::Pages;
+
+use core::ptr::NonNull;
+
+/// The unit of allocation.
+pub(crate) const PAGE_BYTES: usize = 4096;
+
+/// Memory of whole pages, initialised, owned by whoever holds the block.
+pub(crate) struct Block {
+    pub(crate) start: NonNull<u64>,
+    pub(crate) bytes: usize,
+}
+
+// SAFETY: a block is plain memory with one owner; nothing in it is tied to a thread.
+unsafe impl Send for Block {}
+// SAFETY: a shared block gives no access but its address and length.
+unsafe impl Sync for Block {}
+
+/// What a block is for: small ones are packed for huge pages, large ones are not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Segments and index chunks: long-lived, few sizes, touched at random.
+    Dense,
+    /// Single large objects, of any size.
+    Large,
+}

@@ -1,0 +1,143 @@
+//! Several keys at once, atomically.
+
+use super::Store;
+use crate::Millis;
+use crate::entry::Entry;
+use crate::key::Key;
+use crate::shard::Shard;
+use smallvec::SmallVec;
+
+/// Locks of a batch of ordinary size are kept without allocation.
+const GUARDS_INLINE: usize = 32;
+
+/// The locked shards of a set of keys.
+pub struct ShardSet<'s> {
+    numbers: Numbers,
+    /// In the order of their numbers.
+    shards: SmallVec<[Shard<'s>; GUARDS_INLINE]>,
+    store: &'s Store,
+}
+
+/// A set of shard numbers.
+#[derive(Clone, Copy, Default)]
+struct Numbers([u64; 4]);
+
+impl Numbers {
+    fn insert(&mut self, number: usize) {
+        self.0[number / 64] |= 1 << (number % 64);
+    }
+
+    fn contains(self, number: usize) -> bool {
+        self.0[number / 64] & 1 << (number % 64) != 0
+    }
+
+    /// How many members are less than `number`.
+    fn rank(self, number: usize) -> usize {
+        let word = number / 64;
+        let below = self.0[word] & ((1 << (number % 64)) - 1);
+        let before = self.0[..word].iter().map(|bits| bits.count_ones());
+        (before.sum::<u32>() + below.count_ones()) as usize
+    }
+
+    fn iter(self) -> impl Iterator<Item = usize> {
+        self.0.into_iter().enumerate().flat_map(|(word, mut bits)| {
+            core::iter::from_fn(move || {
+                let bit = bits.trailing_zeros();
+                bits &= bits.wrapping_sub(1);
+                (bit < 64).then_some(word * 64 + bit as usize)
+            })
+        })
+    }
+}
+
+impl<'s> ShardSet<'s> {
+    /// The shard of a key, which must be one of those that were locked.
+    ///
+    /// # Panics
+    /// If the key's shard is not locked.
+    pub fn shard(&mut self, key: &Key<'_>) -> &mut Shard<'s> {
+        let number = self.store.shard_of(key);
+        assert!(
+            self.numbers.contains(number),
+            "the shard of this key was not locked"
+        );
+        &mut self.shards[self.numbers.rank(number)]
+    }
+}
+
+impl Store {
+    /// Locks the shards of all `keys`, each once, in an order that cannot deadlock.
+    pub fn lock_many(&self, keys: &[Key<'_>]) -> ShardSet<'_> {
+        let mut numbers = Numbers::default();
+        for key in keys {
+            numbers.insert(self.shard_of(key));
+        }
+        ShardSet {
+            numbers,
+            shards: numbers.iter().map(|n| self.lock_shard(n)).collect(),
+            store: self,
+        }
+    }
+
+    /// Starts loading what look-ups of `keys` will read: first all their buckets, then the
+    /// records that these name. Changes nothing but timing; a shard that is locked at the
+    /// moment is passed over.
+    pub fn prefetch(&self, keys: &[Key<'_>]) {
+        for key in keys {
+            if let Some(shard) = self.try_lock_shard(self.shard_of(key)) {
+                shard.state.index.prefetch(key.hash);
+            }
+        }
+        for key in keys {
+            if let Some(shard) = self.try_lock_shard(self.shard_of(key))
+                && let Some(slot) = shard.state.index.candidate(key.hash)
+            {
+                shard.state.log.prefetch(slot.location());
+            }
+        }
+    }
+
+    /// Looks up all `keys` at one point in time, in order, as [`Shard::get`] does. Their
+    /// memory is asked for before any of it is read.
+    pub fn get_many(
+        &self,
+        keys: &[Key<'_>],
+        now: Millis,
+        mut visit: impl FnMut(usize, Option<Entry<'_>>),
+    ) {
+        let mut set = self.lock_many(keys);
+        for key in keys {
+            set.shard(key).state.index.prefetch(key.hash);
+        }
+        for key in keys {
+            let state = &set.shard(key).state;
+            if let Some(slot) = state.index.candidate(key.hash) {
+                state.log.prefetch(slot.location());
+            }
+        }
+        for (i, key) in keys.iter().enumerate() {
+            visit(i, set.shard(key).state.get(key, now));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn numbers_come_out_in_order_with_their_ranks() {
+        let mut numbers = Numbers::default();
+        for number in [255, 0, 64, 63, 7, 7] {
+            numbers.insert(number);
+        }
+        let all: Vec<usize> = numbers.iter().collect();
+        assert_eq!(all, [0, 7, 63, 64, 255]);
+        for (rank, &number) in all.iter().enumerate() {
+            assert!(numbers.contains(number));
+            assert_eq!(numbers.rank(number), rank);
+        }
+        assert!(!numbers.contains(8));
+    }
+}

@@ -1,0 +1,121 @@
+//! The store: shards, the budget that they share, and what concerns all of them.
+
+mod many;
+#[cfg(test)]
+mod tests;
+mod walk;
+mod whole;
+
+pub use many::ShardSet;
+
+use crate::config::{Config, ConfigError, DATABASES, Sizes};
+use crate::key::{Key, KeyHasher};
+use crate::lock::Mutex;
+use crate::memory::{Charge, Kind, Memory as Budget};
+use crate::record::Namespace;
+use crate::shard::{Shard, ShardCell, ShardGuard, State};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use ant_colony_policy::Policy;
+use core::sync::atomic::AtomicUsize;
+
+/// A bounded store of keys and values, in [`DATABASES`] databases. Any thread may use
+/// any key.
+pub struct Store {
+    shared: Shared,
+    budget: Arc<Budget>,
+    hasher: KeyHasher,
+    /// The namespace given out last; locked only by whoever holds all shards.
+    last_namespace: Mutex<Namespace>,
+    _fixed: Charge,
+}
+
+/// What a locked shard knows of the others.
+pub(crate) struct Shared {
+    pub(crate) cells: Box<[ShardCell]>,
+}
+
+impl Store {
+    /// An empty store.
+    ///
+    /// # Errors
+    /// If the memory limit is too small to hold anything.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        let sizes = Sizes::of(&config)?;
+        let too_small = ConfigError::MemoryTooSmall {
+            given: config.memory,
+        };
+        let budget = Budget::new(config.memory);
+        let hasher = KeyHasher::new(config.seed);
+        let fixed = budget
+            .charge(Kind::Fixed, sizes.shards * size_of::<ShardCell>())
+            .ok_or(too_small)?;
+        let cells = (0..sizes.shards)
+            .map(|number| {
+                let ghosts = budget.charge(Kind::Ghosts, Policy::bytes(sizes.ghosts))?;
+                let budget = Arc::clone(&budget);
+                let state = State::new(sizes, hasher.clone(), budget, ghosts, number);
+                Some(ShardCell {
+                    state: Mutex::new(state),
+                    footprint: AtomicUsize::new(0),
+                })
+            })
+            .collect::<Option<Box<[_]>>>()
+            .ok_or(too_small)?;
+        Ok(Self {
+            shared: Shared { cells },
+            budget,
+            hasher,
+            last_namespace: Mutex::new(DATABASES as Namespace - 1),
+            _fixed: fixed,
+        })
+    }
+
+    /// A key of database `db`, ready for look-up.
+    ///
+    /// # Panics
+    /// If there is no such database.
+    #[inline]
+    #[must_use]
+    pub fn key<'k>(&self, db: u8, bytes: &'k [u8]) -> Key<'k> {
+        self.hasher.key(db, bytes)
+    }
+
+    /// Locks the shard of `key`.
+    #[inline]
+    pub fn lock(&self, key: &Key<'_>) -> ShardGuard<'_> {
+        ShardGuard(self.lock_shard(self.shard_of(key)))
+    }
+
+    /// Panics if any running total differs from what the records say.
+    #[cfg(test)]
+    fn audit(&self) {
+        let shards = (0..self.shared.cells.len()).map(|number| self.lock_shard(number));
+        let costs: alloc::vec::Vec<_> = shards.map(|shard| shard.state.audit()).collect();
+        crate::shard::audit::audit_budget(&self.budget, costs.into_iter());
+    }
+
+    #[inline]
+    fn shard_of(&self, key: &Key<'_>) -> usize {
+        // The top bits; the index uses the low ones. The number of shards is a power of two.
+        (key.hash >> 56) as usize & (self.shared.cells.len() - 1)
+    }
+
+    #[inline]
+    fn try_lock_shard(&self, number: usize) -> Option<Shard<'_>> {
+        Some(Shard {
+            state: self.shared.cells[number].state.try_lock()?,
+            shared: &self.shared,
+            number,
+        })
+    }
+
+    #[inline]
+    fn lock_shard(&self, number: usize) -> Shard<'_> {
+        Shard {
+            state: self.shared.cells[number].state.lock(),
+            shared: &self.shared,
+            number,
+        }
+    }
+}

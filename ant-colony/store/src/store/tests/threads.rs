@@ -1,0 +1,93 @@
+//! Many threads on one store: no deadlock, no torn value, exact accounting afterwards.
+
+use super::*;
+use std::thread;
+
+/// Values say which key they belong to, and repeat it, so that a torn one shows.
+fn value_of(i: usize, len: usize) -> Vec<u8> {
+    std::vec![i as u8; len]
+}
+
+fn churn(store: &Store, seed: u64, rounds: usize) {
+    let mut random = Random(seed);
+    for round in 0..rounds {
+        let now = NOW + round as u64;
+        let i = random.below(2_000);
+        let text = name(i);
+        let key = store.key(0, text.as_bytes());
+        match random.below(20) {
+            0..8 => {
+                let len = match random.below(50) {
+                    0 => random.below(200_000),
+                    _ => random.below(400),
+                };
+                let meta = Meta {
+                    expires_at: (len % 3 == 0).then_some(now + 50),
+                    raw: false,
+                };
+                let _ = store.lock(&key).insert(&key, &value_of(i, len), meta, now);
+            }
+            8..14 => {
+                if let Some(entry) = store.lock(&key).get(&key, now) {
+                    assert!(entry.value.iter().all(|&byte| byte == i as u8));
+                }
+            }
+            14 => drop(store.lock(&key).remove(&key, now)),
+            15 => {
+                store.expire_step(random.below(64), now, 100);
+            }
+            16 => {
+                store.scan(0, 0, 20, now, |_, _| ());
+                store.random(0, random.next(), now, |_, _| ());
+            }
+            17 => many(store, &mut random, now),
+            18 if random.below(200) == 0 => store.flush(Some(random.below(2) as u8)),
+            19 if random.below(200) == 0 => store.swap(2, 3),
+            _ => {
+                let _ = store.memory();
+            }
+        }
+    }
+}
+
+/// Moves a mark between two keys of database 1, always both in one step.
+fn many(store: &Store, random: &mut Random, now: Millis) {
+    let pair = random.below(50);
+    let texts = [std::format!("{pair}:a"), std::format!("{pair}:b")];
+    let keys = [
+        store.key(1, texts[0].as_bytes()),
+        store.key(1, texts[1].as_bytes()),
+    ];
+    if random.below(2) == 0 {
+        let stamp = random.next().to_le_bytes();
+        let mut set = store.lock_many(&keys);
+        let _ = set.shard(&keys[0]).remove(&keys[0], now);
+        let _ = set.shard(&keys[1]).remove(&keys[1], now);
+        for key in &keys {
+            let _ = set.shard(key).insert(key, &stamp, Meta::default(), now);
+        }
+    } else {
+        let mut seen: [Option<Vec<u8>>; 2] = [None, None];
+        store.get_many(&keys, now, |i, entry| {
+            seen[i] = entry.map(|entry| entry.value.to_vec());
+        });
+        if let [Some(a), Some(b)] = seen {
+            assert_eq!(a, b, "two keys that are written together differ");
+        }
+    }
+}
+
+#[test]
+fn threads_share_a_store_under_memory_pressure() {
+    for (memory, workers) in [(1 << 20, 1), (16 << 20, 4)] {
+        let store = store(memory, workers);
+        thread::scope(|scope| {
+            for seed in 0..4 {
+                let store = &store;
+                scope.spawn(move || churn(store, seed, 12_000));
+            }
+        });
+        store.audit();
+        assert!(store.memory().used <= memory);
+    }
+}

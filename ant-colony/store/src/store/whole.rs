@@ -1,0 +1,132 @@
+//! What concerns the store as a whole: flushing, swapping, limits and figures.
+
+use super::Store;
+use crate::config::DATABASES;
+use crate::memory::Kind;
+use crate::record::Namespace;
+use crate::shard::{Counts, Shard};
+use crate::stats::{Memory, Stats};
+use alloc::vec::Vec;
+use ant_colony_policy::Queue;
+
+impl Store {
+    fn lock_all(&self) -> Vec<Shard<'_>> {
+        (0..self.shared.cells.len())
+            .map(|number| self.lock_shard(number))
+            .collect()
+    }
+
+    /// Removes all keys of one database, or of all, at one point in time. Nobody waits
+    /// for the memory to be freed but the caller.
+    pub fn flush(&self, db: Option<u8>) {
+        let mut shards = self.lock_all();
+        let others_are_empty = db.is_none_or(|db| {
+            let others = (0..DATABASES).filter(|&other| other != usize::from(db));
+            let mut others =
+                others.flat_map(|other| shards.iter().map(move |s| s.state.counts[other]));
+            others.all(|counts| counts.keys == 0)
+        });
+        match db {
+            Some(db) if !others_are_empty => self.forget(usize::from(db), &mut shards),
+            _ => {
+                let contents: Vec<_> = shards
+                    .iter_mut()
+                    .map(|shard| shard.state.take_contents())
+                    .collect();
+                let release = self.budget.releasing();
+                drop(shards);
+                drop(contents);
+                drop(release);
+            }
+        }
+    }
+
+    /// Gives `db` a new namespace, so that its records are not found any more; they are
+    /// removed by sweeps and evictions.
+    fn forget(&self, db: usize, shards: &mut [Shard<'_>]) {
+        if shards.iter().all(|shard| shard.state.counts[db].keys == 0) {
+            return;
+        }
+        let namespace = self.unused_namespace(shards);
+        for shard in shards {
+            shard.state.namespaces[db] = namespace;
+            shard.state.counts[db] = Counts::default();
+            shard.state.sweep = Some(0);
+        }
+    }
+
+    /// A namespace that no record has. When the numbers run out, once in 65,000 flushes
+    /// of one database among several, all flushed records are removed at once.
+    fn unused_namespace(&self, shards: &mut [Shard<'_>]) -> Namespace {
+        let mut last = self.last_namespace.lock();
+        loop {
+            *last = last.wrapping_add(1);
+            if *last == 0 {
+                shards.iter_mut().for_each(|shard| shard.state.sweep_all());
+            }
+            // All shards have the same namespaces.
+            if !shards[0].state.namespaces.contains(&last) {
+                return *last;
+            }
+        }
+    }
+
+    /// Exchanges the keys of two databases, at one point in time.
+    pub fn swap(&self, a: u8, b: u8) {
+        let (a, b) = (usize::from(a), usize::from(b));
+        for shard in &mut self.lock_all() {
+            shard.state.namespaces.swap(a, b);
+            shard.state.counts.swap(a, b);
+        }
+    }
+
+    /// Changes the memory limit. If more is used, [`Store::shrink_step`] and the inserts
+    /// to come evict until it holds again.
+    pub fn set_memory_limit(&self, bytes: usize) {
+        self.budget.set_limit(bytes);
+    }
+
+    /// Where the memory is.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        let mut memory = Memory {
+            limit: self.budget.limit(),
+            segments: self.budget.used_by(Kind::Segment),
+            index: self.budget.used_by(Kind::Index),
+            large: self.budget.used_by(Kind::Large),
+            ghosts: self.budget.used_by(Kind::Ghosts),
+            fixed: self.budget.used_by(Kind::Fixed),
+            kept: self.budget.used_by(Kind::Kept),
+            ..Memory::default()
+        };
+        memory.used = memory.segments
+            + memory.index
+            + memory.large
+            + memory.ghosts
+            + memory.fixed
+            + memory.kept;
+        for number in 0..self.shared.cells.len() {
+            let state = self.lock_shard(number).state;
+            memory.live += state.log.live_bytes(Queue::Small) + state.log.live_bytes(Queue::Main);
+            memory.objects += state.counts.iter().map(|counts| counts.keys).sum::<usize>();
+        }
+        memory
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let mut sum = Stats::default();
+        for number in 0..self.shared.cells.len() {
+            sum.add(&self.lock_shard(number).state.stats);
+        }
+        sum
+    }
+
+    /// Sets all statistics to zero.
+    pub fn reset_stats(&self) {
+        for number in 0..self.shared.cells.len() {
+            self.lock_shard(number).state.stats = Stats::default();
+        }
+    }
+}
