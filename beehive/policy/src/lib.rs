@@ -1,0 +1,70 @@
+//! Scheduling decisions of Beehive, and nothing else: events and load signals go in, decisions come
+//! out.
+//!
+//! Like a bee that reads the waggle dance, a worker sees only brief, possibly stale signals of the
+//! others and decides for itself: whom to steal from ([`search`]), whom to wake ([`Policy::on_enqueue`]),
+//! when to publish its own signal ([`Policy::on_publish`]), where a new connection should live
+//! ([`place`]) and how long to gather events before working ([`wait`]).
+//!
+//! The crate owns no queue, clock, thread or waker, and knows no operating system. Time, seeds and
+//! signals are arguments, so one recorded stream of events gives the same decisions in the Linux
+//! runtime, in a kernel and in the simulator. A wrong decision costs time, never safety: the
+//! mechanism checks each.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod place;
+mod policy;
+mod random;
+pub mod search;
+pub mod signal;
+pub mod wait;
+
+pub use place::Placement;
+pub use policy::{Config, Policy};
+pub use search::Search;
+pub use signal::LoadSignal;
+pub use wait::{Activity, Wait};
+
+/// Names a worker: a number from zero up to the number of workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerId(u16);
+
+impl WorkerId {
+    /// The worker with this number.
+    ///
+    /// # Panics
+    ///
+    /// If the number is above 65,535.
+    #[must_use]
+    pub const fn new(index: usize) -> Self {
+        assert!(
+            index <= u16::MAX as usize,
+            "a runtime has at most 65,536 workers"
+        );
+        Self(index as u16)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Nanoseconds on a clock that never goes back; its origin is the caller's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Nanos(pub u64);
+
+impl Nanos {
+    /// Time from `earlier` to here; zero if `earlier` is later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Self {
+        Self(self.0.saturating_sub(earlier.0))
+    }
+}

@@ -1,0 +1,207 @@
+//! How a runtime is described, and how its reactor is chosen.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use beehive_policy::{Config, WorkerId};
+
+use crate::driver::{Driver, Reactor};
+use crate::reactor::epoll::Epoll;
+use crate::reactor::uring::Uring;
+use crate::remote::Remote;
+use crate::runtime::Runtime;
+use crate::thread::{Affinity, allowed_cores};
+
+/// Which reactor to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Io {
+    /// io_uring where the kernel offers all that is needed, else epoll.
+    #[default]
+    Auto,
+    /// io_uring, or an error that says why it cannot be used.
+    IoUring,
+    /// epoll.
+    Epoll,
+}
+
+/// The reactor that was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// Completion based: submissions and completions in shared rings.
+    IoUring,
+    /// Readiness based.
+    Epoll,
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::IoUring => "io_uring",
+            Self::Epoll => "epoll",
+        })
+    }
+}
+
+impl Backend {
+    /// Makes the driver of one worker; to be called on its thread.
+    pub(crate) fn driver(self, remote: &Arc<Remote>) -> io::Result<Driver> {
+        let reactor = match self {
+            Self::Epoll => Reactor::Epoll(Epoll::new(remote.wake_fd())?),
+            Self::IoUring => Reactor::Uring(Box::new(Uring::new(remote.wake_fd())?)),
+        };
+        Ok(Driver::new(reactor, remote.clone()))
+    }
+}
+
+/// Describes a runtime before it is built.
+#[derive(Debug, Clone)]
+pub struct Builder {
+    workers: Option<usize>,
+    io: Io,
+    pin: bool,
+    gather: bool,
+    signals: bool,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            workers: None,
+            io: Io::Auto,
+            pin: true,
+            gather: true,
+            signals: true,
+        }
+    }
+}
+
+impl Builder {
+    /// How many workers; by default one for each core that the process may use.
+    #[must_use]
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = Some(workers);
+        self
+    }
+
+    /// Which reactor; by default the best that works.
+    #[must_use]
+    pub fn io(mut self, io: Io) -> Self {
+        self.io = io;
+        self
+    }
+
+    /// Whether workers may be bound to cores, which happens when there are as many of both. On by
+    /// default.
+    #[must_use]
+    pub fn pin(mut self, pin: bool) -> Self {
+        self.pin = pin;
+        self
+    }
+
+    /// Whether a worker with many active connections waits a moment (at most 0.2 ms) for several
+    /// events before it works on them. It saves much CPU time and costs some latency under load; a
+    /// lone request is never delayed. On by default.
+    #[must_use]
+    pub fn gather(mut self, gather: bool) -> Self {
+        self.gather = gather;
+        self
+    }
+
+    /// Whether workers publish load signals and steal by them. On by default; off for comparison.
+    #[must_use]
+    pub fn signals(mut self, signals: bool) -> Self {
+        self.signals = signals;
+        self
+    }
+
+    /// Starts the runtime.
+    ///
+    /// # Errors
+    ///
+    /// If the number of workers is not between 1 and 65,536, if no reactor of the wanted kind can
+    /// be used (the message says which, why, and what to do), or if a thread cannot be started.
+    pub fn build(self) -> io::Result<Runtime> {
+        self.build_with(crate::probe::probe)
+    }
+
+    fn build_with(self, probe: impl FnOnce() -> crate::probe::Report) -> io::Result<Runtime> {
+        let workers = self.workers.unwrap_or_else(|| allowed_cores().len().max(1));
+        if !(1..=usize::from(u16::MAX) + 1).contains(&workers) {
+            let text = format!("a runtime needs 1 to 65,536 workers, not {workers}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let affinity = if self.pin {
+            Affinity::for_workers(workers)
+        } else {
+            Affinity::default()
+        };
+        let backend = probe().choose(self.io)?;
+        let (gather, signals) = (self.gather, self.signals);
+        Runtime::start(Settings {
+            workers,
+            backend,
+            affinity,
+            gather,
+            signals,
+        })
+    }
+}
+
+/// A description with everything decided.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) workers: usize,
+    pub(crate) backend: Backend,
+    pub(crate) affinity: Affinity,
+    gather: bool,
+    signals: bool,
+}
+
+impl Settings {
+    /// The policy's configuration for one worker.
+    pub(crate) fn policy(&self, me: WorkerId) -> Config {
+        Config {
+            signals: self.signals,
+            gather: self.gather,
+            ..Config::new(me, self.workers)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::{Report, Unavailable};
+
+    fn refused() -> Report {
+        let refusal = Unavailable::new("forbidden by a test".into(), "run it elsewhere");
+        Report {
+            io_uring: Err(refusal),
+            epoll: Ok(()),
+        }
+    }
+
+    #[test]
+    fn auto_falls_back_to_epoll_when_io_uring_is_refused() {
+        let runtime = Builder::default().workers(1).build_with(refused).unwrap();
+        assert_eq!(runtime.backend(), Backend::Epoll);
+        assert_eq!(runtime.block_on(async { 7 }), 7);
+    }
+
+    #[test]
+    fn a_refused_io_uring_is_an_error_that_names_cause_and_remedy() {
+        let Err(error) = Builder::default().io(Io::IoUring).build_with(refused) else {
+            panic!("built without a reactor")
+        };
+        let text = error.to_string();
+        assert!(text.contains("io_uring"), "{text}");
+        assert!(text.contains("forbidden by a test"), "{text}");
+        assert!(text.contains("run it elsewhere"), "{text}");
+    }
+
+    #[test]
+    fn a_runtime_without_workers_is_refused() {
+        assert!(Builder::default().workers(0).build().is_err());
+    }
+}

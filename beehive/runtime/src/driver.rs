@@ -1,0 +1,91 @@
+//! A worker's access to the kernel: the reactor it was given, and what all reactors have in common.
+//!
+//! Streams and listeners hold the driver of the worker they live on. A stream kept beyond the end
+//! of its worker finds the driver stopped and reports an error.
+
+use std::cell::Cell;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use beehive_policy::{Activity, Wait};
+
+use crate::reactor::epoll::Epoll;
+use crate::reactor::uring::Uring;
+use crate::remote::Remote;
+
+/// Operations that a task may complete in one poll before others get their turn.
+const BUDGET: u32 = 32;
+
+/// The reactor behind a driver.
+pub(crate) enum Reactor {
+    Epoll(Epoll),
+    Uring(Box<Uring>),
+}
+
+/// One worker's reactor.
+pub(crate) struct Driver {
+    // Dropped before `remote`, whose eventfd it watches.
+    pub(crate) reactor: Reactor,
+    pub(crate) remote: Arc<Remote>,
+    budget: Cell<u32>,
+    stopped: Cell<bool>,
+}
+
+impl Driver {
+    pub(crate) fn new(reactor: Reactor, remote: Arc<Remote>) -> Self {
+        Self {
+            reactor,
+            remote,
+            budget: Cell::new(BUDGET),
+            stopped: Cell::new(false),
+        }
+    }
+
+    /// Visits the kernel: submits, waits up to `timeout` (`None`: without limit) and puts the wakers
+    /// of what has become ready into `ready`.
+    ///
+    /// # Panics
+    ///
+    /// If the kernel refuses to wait, which means that the reactor's own state is broken.
+    pub(crate) fn turn(
+        &self,
+        timeout: Option<Duration>,
+        wait: Wait,
+        ready: &mut Vec<Waker>,
+    ) -> Activity {
+        let result = match &self.reactor {
+            Reactor::Epoll(epoll) => epoll.turn(timeout, wait, ready),
+            Reactor::Uring(uring) => uring.turn(timeout, wait, ready),
+        };
+        result.unwrap_or_else(|error| panic!("the reactor cannot wait for events: {error}"))
+    }
+
+    /// A task is about to be polled.
+    pub(crate) fn refill_budget(&self) {
+        self.budget.set(BUDGET);
+    }
+
+    /// Accounts for an operation. A task whose operations always complete at once would otherwise
+    /// keep the worker from all others: when the budget is spent, it must yield.
+    pub(crate) fn poll_budget(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        if self.stopped.get() {
+            return Poll::Ready(Err(io::Error::other(
+                "the runtime of this socket has stopped; create sockets in the runtime that uses them",
+            )));
+        }
+        let left = self.budget.get();
+        if left == 0 {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.budget.set(left - 1);
+        Poll::Ready(Ok(()))
+    }
+
+    /// No task of this worker will run again.
+    pub(crate) fn stop(&self) {
+        self.stopped.set(true);
+    }
+}

@@ -1,0 +1,43 @@
+//! Beehive on Linux: an asynchronous runtime with one worker per core.
+//!
+//! Each worker has its own run queues, timers and reactor (io_uring or epoll). A connection and the
+//! task that serves it live on one worker; tasks that are `Send` may be stolen by idle workers. The
+//! decisions (whom to steal from, whom to wake, where to place a connection, how long to gather
+//! events) are those of `beehive-policy`; the task cell, queues and timers are `beehive-task`'s.
+//!
+//! ```
+//! # fn main() -> std::io::Result<()> {
+//! let runtime = beehive::Runtime::builder().workers(1).build()?;
+//! let sum = runtime.block_on(async {
+//!     let task = beehive::spawn(async { 40 });
+//!     task.await.map(|n| n + 2)
+//! });
+//! assert_eq!(sum.ok(), Some(42));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Reading order: `worker` (the loop), `remote` and `shared` (how threads reach each other), `spawn`
+//! (tasks), `driver` and `reactor` (the kernel), `net` and `time` (what users see).
+
+mod builder;
+mod driver;
+pub mod net;
+mod probe;
+mod reactor;
+mod remote;
+mod runtime;
+mod shared;
+pub mod signal;
+mod spawn;
+mod thread;
+pub mod time;
+mod worker;
+
+pub use beehive_policy::{LoadSignal, WorkerId};
+pub use beehive_task::{JoinError, JoinHandle};
+pub use builder::{Backend, Builder, Io};
+pub use probe::{Report, Unavailable, probe};
+pub use runtime::{Handle, Runtime};
+pub use spawn::{spawn, spawn_local, yield_now};
+pub use worker::worker_id;

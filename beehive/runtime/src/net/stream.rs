@@ -1,0 +1,167 @@
+//! A TCP connection that lives on one worker.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, ready};
+
+use crate::driver::{Driver, Reactor};
+use crate::net::{epoll, uring};
+
+/// Room made in a receive buffer that has none.
+const RECEIVE_BYTES: usize = 16 * 1024;
+
+/// A connection. It belongs to the worker that created it, so it is not `Send`; a
+/// [`Socket`](crate::net::Socket) can be sent.
+///
+/// Dropping it closes the connection.
+pub struct TcpStream {
+    driver: Rc<Driver>,
+    fd: Arc<OwnedFd>,
+    peer: SocketAddr,
+    inner: Inner,
+}
+
+enum Inner {
+    Epoll(epoll::Registered),
+    Uring(uring::Connected),
+}
+
+impl TcpStream {
+    pub(crate) fn new(driver: Rc<Driver>, fd: OwnedFd, peer: SocketAddr) -> io::Result<Self> {
+        let fd = Arc::new(fd);
+        let inner = match &driver.reactor {
+            Reactor::Epoll(_) => Inner::Epoll(epoll::Registered::new(driver.clone(), fd.clone())?),
+            Reactor::Uring(_) => Inner::Uring(uring::Connected::new(driver.clone(), fd.clone())),
+        };
+        driver.remote.signal().connection_arrived();
+        Ok(Self {
+            driver,
+            fd,
+            peer,
+            inner,
+        })
+    }
+
+    /// Waits for bytes and appends them to `buf`, at most as many as fit into its spare capacity
+    /// (which is made if there is none). Returns their number; 0 means that the peer will send no
+    /// more.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system, such as a connection reset.
+    ///
+    /// # Cancel safety
+    ///
+    /// No byte is lost when the future is dropped.
+    pub async fn recv(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
+        poll_fn(|cx| self.poll_recv(cx, buf)).await
+    }
+
+    fn poll_recv(&mut self, cx: &Context<'_>, buf: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+        ready!(self.driver.poll_budget(cx))?;
+        if buf.len() == buf.capacity() {
+            buf.reserve(RECEIVE_BYTES);
+        }
+        match &mut self.inner {
+            Inner::Epoll(registered) => registered.poll_recv(cx, buf),
+            Inner::Uring(connected) => connected.poll_recv(cx, buf),
+        }
+    }
+
+    /// Sends all of `buf` and gives it back, with its content.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system; part of the bytes may have been sent.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: if the future is dropped, any part of the bytes may have been sent.
+    pub async fn send(&mut self, buf: Vec<u8>) -> (io::Result<()>, Vec<u8>) {
+        if buf.is_empty() {
+            return (Ok(()), buf);
+        }
+        let driver = &self.driver;
+        if let Err(error) = poll_fn(|cx| driver.poll_budget(cx)).await {
+            return (Err(error), buf);
+        }
+        match &mut self.inner {
+            Inner::Epoll(registered) => registered.send(buf).await,
+            Inner::Uring(connected) => connected.send(buf, 0).await,
+        }
+    }
+
+    /// Turns Nagle's algorithm off (true) or on: whether small writes leave at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        Ok(rustix::net::sockopt::set_tcp_nodelay(&self.fd, nodelay)?)
+    }
+
+    /// The address of the other side.
+    #[must_use]
+    pub fn peer_addr(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// The address of this side.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        let addr = rustix::net::getsockname(&self.fd)?;
+        SocketAddr::try_from(addr).map_err(Into::into)
+    }
+
+    /// A handle by which any thread can shut the connection down.
+    #[must_use]
+    pub fn shutdown_handle(&self) -> ShutdownHandle {
+        ShutdownHandle {
+            fd: Arc::downgrade(&self.fd),
+        }
+    }
+}
+
+impl Drop for TcpStream {
+    fn drop(&mut self) {
+        self.driver.remote.signal().connection_left();
+    }
+}
+
+/// Which directions of a connection to shut down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shutdown {
+    /// Receives end as if the peer had closed.
+    Read,
+    /// The peer sees the end of the stream; sends fail.
+    Write,
+    /// Both.
+    Both,
+}
+
+/// Shuts a connection down from any thread. It does not keep the connection open.
+#[derive(Debug, Clone)]
+pub struct ShutdownHandle {
+    fd: Weak<OwnedFd>,
+}
+
+impl ShutdownHandle {
+    /// Shuts down one or both directions; does nothing if the connection is closed already.
+    pub fn shutdown(&self, how: Shutdown) {
+        let Some(fd) = self.fd.upgrade() else { return };
+        let how = match how {
+            Shutdown::Read => rustix::net::Shutdown::Read,
+            Shutdown::Write => rustix::net::Shutdown::Write,
+            Shutdown::Both => rustix::net::Shutdown::Both,
+        };
+        // The peer may have closed meanwhile: then there is nothing left to shut down.
+        let _ = rustix::net::shutdown(&fd, how);
+    }
+}

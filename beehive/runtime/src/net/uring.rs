@@ -1,0 +1,75 @@
+//! Sockets on the io_uring reactor: the owners of its slots.
+
+use std::future::poll_fn;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::driver::{Driver, Reactor};
+use crate::reactor::uring::{ListenerKey, StreamKey, Uring};
+
+/// A connection's slot; dropping it abandons the slot to the reactor.
+pub(crate) struct Connected {
+    driver: Rc<Driver>,
+    key: StreamKey,
+}
+
+impl Connected {
+    pub(crate) fn new(driver: Rc<Driver>, fd: Arc<OwnedFd>) -> Self {
+        let key = uring(&driver).add_stream(fd);
+        Self { driver, key }
+    }
+
+    pub(crate) fn poll_recv(
+        &mut self,
+        cx: &Context<'_>,
+        buf: &mut Vec<u8>,
+    ) -> Poll<io::Result<usize>> {
+        let limit = buf.capacity() - buf.len();
+        uring(&self.driver).poll_receive(self.key, cx, limit, buf)
+    }
+
+    /// Sends `buf` from `sent` on.
+    pub(crate) async fn send(&mut self, buf: Vec<u8>, sent: usize) -> (io::Result<()>, Vec<u8>) {
+        let mut next = Some((buf, sent));
+        poll_fn(|cx| uring(&self.driver).poll_send(self.key, cx, &mut next)).await
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        uring(&self.driver).abandon_stream(self.key);
+    }
+}
+
+/// A listening socket's slot; dropping it abandons the slot to the reactor.
+pub(crate) struct Listening {
+    driver: Rc<Driver>,
+    key: ListenerKey,
+}
+
+impl Listening {
+    pub(crate) fn new(driver: Rc<Driver>, fd: Arc<OwnedFd>) -> Self {
+        let key = uring(&driver).add_listener(fd);
+        Self { driver, key }
+    }
+
+    pub(crate) fn poll_accept(&mut self, cx: &Context<'_>) -> Poll<io::Result<OwnedFd>> {
+        uring(&self.driver).poll_accept(self.key, cx)
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        uring(&self.driver).abandon_listener(self.key);
+    }
+}
+
+fn uring(driver: &Driver) -> &Uring {
+    match &driver.reactor {
+        Reactor::Uring(uring) => uring,
+        Reactor::Epoll(_) => unreachable!("these sockets are made for io_uring reactors only"),
+    }
+}

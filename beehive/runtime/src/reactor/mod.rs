@@ -1,0 +1,90 @@
+//! Reactors: how a worker learns from the kernel that IO can go on or is done.
+
+use beehive_policy::Activity;
+use beehive_policy::wait::WINDOW_EVENTS;
+
+pub(crate) mod epoll;
+pub(crate) mod uring;
+
+/// Counts from how many different connections recent events came, at the cost of one word per
+/// connection.
+#[derive(Debug)]
+struct Census {
+    /// Number of the current window; a connection that carries it has been counted.
+    window: u32,
+    events: u32,
+    sources: u32,
+    /// Connections of the last complete window.
+    active: u32,
+    /// Events since the last report.
+    unreported: u32,
+}
+
+/// A connection's mark: the window in which it was counted last.
+#[derive(Debug, Default)]
+struct Counted(u32);
+
+impl Census {
+    fn new() -> Self {
+        Self {
+            window: 1,
+            events: 0,
+            sources: 0,
+            active: 0,
+            unreported: 0,
+        }
+    }
+
+    /// Counts an event of the connection with this mark.
+    fn count(&mut self, mark: &mut Counted) {
+        self.unreported += 1;
+        self.events += 1;
+        if mark.0 != self.window {
+            mark.0 = self.window;
+            self.sources += 1;
+        }
+        if self.events == WINDOW_EVENTS {
+            self.active = self.sources;
+            self.window = self.window.wrapping_add(1);
+            self.events = 0;
+            self.sources = 0;
+        }
+    }
+
+    /// What has been counted since the last call.
+    fn report(&mut self) -> Activity {
+        Activity {
+            events: std::mem::take(&mut self.unreported),
+            active: self.active,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_census_counts_different_connections() {
+        let mut census = Census::new();
+        let mut marks: Vec<Counted> = (0..10).map(|_| Counted::default()).collect();
+        for round in 0..WINDOW_EVENTS as usize {
+            census.count(&mut marks[round % 10]);
+        }
+        assert_eq!(
+            census.report(),
+            Activity {
+                events: WINDOW_EVENTS,
+                active: 10
+            }
+        );
+        (0..WINDOW_EVENTS).for_each(|_| census.count(&mut marks[0]));
+        assert_eq!(
+            census.report(),
+            Activity {
+                events: WINDOW_EVENTS,
+                active: 1
+            }
+        );
+    }
+}

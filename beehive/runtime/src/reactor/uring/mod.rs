@@ -1,0 +1,353 @@
+//! Completion by io_uring: multishot accept and receive, sends that are submitted together with the
+//! wait, in one system call per turn.
+//!
+//! Ownership. Whatever the kernel works with belongs to a slot here ([`stream`], [`listener`]) or to
+//! [`buffers`], never to a task. A slot is removed when its socket has been dropped *and* every
+//! operation on it has reported its end. [`Uring`] itself, when dropped, cancels all operations and
+//! waits for their ends; if the kernel does not report them in time, the memory is leaked instead of
+//! freed.
+
+mod buffers;
+mod listener;
+mod operation;
+mod ring;
+mod stream;
+
+use std::cell::RefCell;
+use std::io;
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use beehive_policy::{Activity, Wait};
+use io_uring::cqueue;
+use slab::Slab;
+
+use buffers::Buffers;
+use operation::{Kind, Token};
+use ring::Ring;
+use stream::Next;
+
+use super::Census;
+
+/// How often the end of the remaining operations is awaited when the reactor is dropped.
+const FAREWELL_WAITS: u32 = 100;
+const FAREWELL_WAIT: Duration = Duration::from_millis(10);
+
+/// Names a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StreamKey(usize);
+
+/// Names a listening socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ListenerKey(usize);
+
+/// An io_uring instance with its sockets.
+pub(crate) struct Uring {
+    state: RefCell<State>,
+}
+
+struct State {
+    ring: Ring,
+    /// Freed only when nothing is in flight: see `Drop`.
+    buffers: ManuallyDrop<Buffers>,
+    streams: ManuallyDrop<Slab<stream::Slot>>,
+    listeners: ManuallyDrop<Slab<listener::Slot>>,
+    census: Census,
+    /// Connections that found no free buffer.
+    starved: Vec<usize>,
+    /// Things to do once the completions have been taken.
+    follow_ups: Vec<(Token, Next)>,
+    /// The eventfd must be watched again.
+    unwatched: bool,
+    wake: std::os::fd::RawFd,
+}
+
+impl Uring {
+    /// A reactor for the calling thread that also returns from its wait when `wake` is written.
+    ///
+    /// `wake` must stay open as long as the reactor.
+    pub(crate) fn new(wake: BorrowedFd<'_>) -> io::Result<Self> {
+        let ring = Ring::new()?;
+        // SAFETY: `Drop` frees the buffers only when the ring has no operation in flight. If this
+        // function fails, none has been submitted.
+        let buffers = unsafe { Buffers::new(&ring.uring().submitter())? };
+        let state = State {
+            ring,
+            buffers: ManuallyDrop::new(buffers),
+            streams: ManuallyDrop::default(),
+            listeners: ManuallyDrop::default(),
+            census: Census::new(),
+            starved: Vec::new(),
+            follow_ups: Vec::new(),
+            unwatched: true,
+            wake: wake.as_raw_fd(),
+        };
+        Ok(Self {
+            state: RefCell::new(state),
+        })
+    }
+
+    pub(crate) fn add_stream(&self, fd: Arc<OwnedFd>) -> StreamKey {
+        StreamKey(
+            self.state
+                .borrow_mut()
+                .streams
+                .insert(stream::Slot::new(fd)),
+        )
+    }
+
+    pub(crate) fn add_listener(&self, fd: Arc<OwnedFd>) -> ListenerKey {
+        ListenerKey(
+            self.state
+                .borrow_mut()
+                .listeners
+                .insert(listener::Slot::new(fd)),
+        )
+    }
+
+    pub(crate) fn poll_accept(
+        &self,
+        key: ListenerKey,
+        cx: &Context<'_>,
+    ) -> Poll<io::Result<OwnedFd>> {
+        let state = &mut *self.state.borrow_mut();
+        state.listeners[key.0].poll_accept(key.0, &mut state.ring, cx)
+    }
+
+    /// Appends received bytes to `out`, at most `limit`.
+    pub(crate) fn poll_receive(
+        &self,
+        key: StreamKey,
+        cx: &Context<'_>,
+        limit: usize,
+        out: &mut Vec<u8>,
+    ) -> Poll<io::Result<usize>> {
+        let state = &mut *self.state.borrow_mut();
+        let slot = &mut state.streams[key.0];
+        slot.poll_receive(key.0, &mut state.ring, &mut state.buffers, cx, limit, out)
+    }
+
+    /// Sends the buffer in `next` from the given offset, and gives it back when that is done.
+    pub(crate) fn poll_send(
+        &self,
+        key: StreamKey,
+        cx: &Context<'_>,
+        next: &mut Option<(Vec<u8>, usize)>,
+    ) -> Poll<(io::Result<()>, Vec<u8>)> {
+        let state = &mut *self.state.borrow_mut();
+        state.streams[key.0].poll_send(key.0, &mut state.ring, cx, next)
+    }
+
+    /// The stream has been dropped.
+    pub(crate) fn abandon_stream(&self, key: StreamKey) {
+        let state = &mut *self.state.borrow_mut();
+        state.streams[key.0].abandon(key.0, &mut state.ring, &mut state.buffers);
+        state.remove_if_done(key.0);
+    }
+
+    /// The listener has been dropped.
+    pub(crate) fn abandon_listener(&self, key: ListenerKey) {
+        let state = &mut *self.state.borrow_mut();
+        state.listeners[key.0].abandon(key.0, &mut state.ring);
+        if state.listeners[key.0].is_done() {
+            state.listeners.remove(key.0);
+        }
+    }
+
+    /// Submits, waits, and collects the wakers of what has become ready.
+    pub(crate) fn turn(
+        &self,
+        timeout: Option<Duration>,
+        wait: Wait,
+        ready: &mut Vec<Waker>,
+    ) -> io::Result<Activity> {
+        let state = &mut *self.state.borrow_mut();
+        state.watch();
+        state.feed_starved();
+        state.ring.enter(timeout, wait)?;
+        Ok(state.take_completions(ready))
+    }
+}
+
+impl State {
+    fn watch(&mut self) {
+        if std::mem::take(&mut self.unwatched) {
+            // SAFETY: the descriptor stays open as long as the reactor; no memory is named.
+            unsafe { self.ring.push(&operation::watch(self.wake)) };
+        }
+    }
+
+    /// Lets connections receive again that found no buffer, as many as there are buffers now.
+    fn feed_starved(&mut self) {
+        if self.starved.is_empty() {
+            return;
+        }
+        if self.buffers.free() == 0 {
+            // All buffers hold bytes that nobody reads: copy them out, or nobody receives again.
+            self.streams
+                .iter_mut()
+                .for_each(|(_, slot)| slot.vacate(&mut self.buffers));
+        }
+        let fed = self.starved.len().min(self.buffers.free());
+        for key in self.starved.drain(..fed) {
+            if let Some(slot) = self.streams.get_mut(key) {
+                slot.receive(key, &mut self.ring);
+            }
+        }
+    }
+
+    fn take_completions(&mut self, ready: &mut Vec<Waker>) -> Activity {
+        let Self {
+            ring,
+            buffers,
+            streams,
+            listeners,
+            follow_ups,
+            unwatched,
+            census,
+            ..
+        } = self;
+        let mut ended = 0;
+        ring.completions(|completion, more| {
+            let token = Token::decode(completion.user_data());
+            let result = completion.result();
+            ended += usize::from(!more && token.kind != Kind::Cancel);
+            let next = match token.kind {
+                Kind::Wake => {
+                    *unwatched = !more;
+                    Next::Nothing
+                }
+                Kind::Accept => {
+                    let full = listeners[token.key].accepted(result, more, ready);
+                    if full {
+                        Next::StopReceiving
+                    } else {
+                        Next::Nothing
+                    }
+                }
+                Kind::Receive => {
+                    let chunk = take_chunk(buffers, completion);
+                    let slot = &mut streams[token.key];
+                    census.count(&mut slot.counted);
+                    slot.received(result, chunk, more, buffers, ready)
+                }
+                Kind::Send => streams[token.key].sent(result, ready),
+                Kind::Cancel => return,
+            };
+            if next != Next::Nothing || !more {
+                follow_ups.push((token, next));
+            }
+        });
+        ring.ended(ended);
+        self.follow_up();
+        self.census.report()
+    }
+
+    fn follow_up(&mut self) {
+        let mut follow_ups = std::mem::take(&mut self.follow_ups);
+        for (token, next) in follow_ups.drain(..) {
+            match token.kind {
+                Kind::Receive | Kind::Send => self.follow_up_stream(token.key, next),
+                Kind::Accept => self.follow_up_listener(token.key, next),
+                Kind::Wake | Kind::Cancel => {}
+            }
+        }
+        self.follow_ups = follow_ups;
+    }
+
+    fn follow_up_stream(&mut self, key: usize, next: Next) {
+        let Some(slot) = self.streams.get_mut(key) else {
+            return;
+        };
+        match next {
+            Next::Nothing => {}
+            Next::Starved => self.starved.push(key),
+            Next::StopReceiving => slot.stop_receiving(key, &mut self.ring),
+            Next::SendRest => slot.send_rest(key, &mut self.ring),
+        }
+        self.remove_if_done(key);
+    }
+
+    fn follow_up_listener(&mut self, key: usize, next: Next) {
+        let Some(slot) = self.listeners.get_mut(key) else {
+            return;
+        };
+        if next == Next::StopReceiving {
+            slot.stop_accepting(key, &mut self.ring);
+        }
+        if slot.is_done() {
+            self.listeners.remove(key);
+        }
+    }
+
+    fn remove_if_done(&mut self, key: usize) {
+        if self.streams[key].is_done() {
+            self.streams.remove(key);
+        }
+    }
+}
+
+/// The buffer that a receive has filled, if it has.
+fn take_chunk(buffers: &mut Buffers, completion: &cqueue::Entry) -> Option<buffers::Chunk> {
+    let number = cqueue::buffer_select(completion.flags())?;
+    let len = usize::try_from(completion.result()).unwrap_or(0);
+    // SAFETY: this completion of a receive reports the buffer, and it is taken only here.
+    let chunk = unsafe { buffers.take(number, len) };
+    if len > 0 {
+        return Some(chunk);
+    }
+    buffers.recycle(chunk);
+    None
+}
+
+impl Drop for Uring {
+    fn drop(&mut self) {
+        let state = self.state.get_mut();
+        state.cancel_all();
+        let mut ready = Vec::new();
+        for _ in 0..FAREWELL_WAITS {
+            if state.ring.in_flight() == 0 {
+                break;
+            }
+            state.unwatched = false;
+            if state.ring.enter(Some(FAREWELL_WAIT), Wait::FIRST).is_err() {
+                break;
+            }
+            state.take_completions(&mut ready);
+        }
+        let unused = state.ring.in_flight() == 0
+            && state
+                .ring
+                .uring()
+                .submitter()
+                .unregister_buf_ring(buffers::GROUP)
+                .is_ok();
+        if !unused {
+            return;
+        }
+        // SAFETY: nothing is in flight and the group is unregistered, so the kernel uses no buffer;
+        // nor does anything here after this.
+        unsafe { ManuallyDrop::drop(&mut state.buffers) };
+        // SAFETY: as above; no send refers to a slot's buffer.
+        unsafe { ManuallyDrop::drop(&mut state.streams) };
+        // SAFETY: as above; no accept refers to a slot's file.
+        unsafe { ManuallyDrop::drop(&mut state.listeners) };
+    }
+}
+
+impl State {
+    fn cancel_all(&mut self) {
+        for (key, slot) in self.streams.iter_mut() {
+            slot.abandon(key, &mut self.ring, &mut self.buffers);
+        }
+        for (key, slot) in self.listeners.iter_mut() {
+            slot.abandon(key, &mut self.ring);
+        }
+        if !self.unwatched {
+            stream::cancel(Token::WAKE, &mut self.ring);
+        }
+    }
+}

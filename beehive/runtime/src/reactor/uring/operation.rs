@@ -1,0 +1,120 @@
+//! Operations in flight: what a submission asks for, and how its completions name it.
+
+use std::os::fd::RawFd;
+
+use io_uring::{opcode, squeue, types::Fd};
+
+use super::buffers::GROUP;
+
+/// Which operation of a socket a completion belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The eventfd by which other threads wake this one.
+    Wake = 0,
+    Accept = 1,
+    Receive = 2,
+    Send = 3,
+    /// A cancellation; its own completion says nothing of interest.
+    Cancel = 4,
+}
+
+const KIND_BITS: u32 = 3;
+
+/// Names an operation: the socket's place and the kind, as the `user_data` of its submission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Token {
+    pub(super) kind: Kind,
+    pub(super) key: usize,
+}
+
+impl Token {
+    pub(super) const WAKE: Self = Self {
+        kind: Kind::Wake,
+        key: 0,
+    };
+
+    pub(super) fn new(kind: Kind, key: usize) -> Self {
+        Self { kind, key }
+    }
+
+    pub(super) fn encode(self) -> u64 {
+        (self.key as u64) << KIND_BITS | self.kind as u64
+    }
+
+    pub(super) fn decode(user_data: u64) -> Self {
+        let kind = match user_data & ((1 << KIND_BITS) - 1) {
+            0 => Kind::Wake,
+            1 => Kind::Accept,
+            2 => Kind::Receive,
+            3 => Kind::Send,
+            _ => Kind::Cancel,
+        };
+        Self {
+            kind,
+            key: (user_data >> KIND_BITS) as usize,
+        }
+    }
+}
+
+/// Watches an eventfd for every write to it.
+pub(super) fn watch(fd: RawFd) -> squeue::Entry {
+    let events = libc::POLLIN as u32;
+    opcode::PollAdd::new(Fd(fd), events)
+        .multi(true)
+        .build()
+        .user_data(Token::WAKE.encode())
+}
+
+/// Accepts connections until cancelled.
+pub(super) fn accept(fd: RawFd, key: usize) -> squeue::Entry {
+    let token = Token::new(Kind::Accept, key);
+    opcode::AcceptMulti::new(Fd(fd))
+        .flags(libc::SOCK_CLOEXEC)
+        .build()
+        .user_data(token.encode())
+}
+
+/// Receives into provided buffers until cancelled.
+pub(super) fn receive(fd: RawFd, key: usize) -> squeue::Entry {
+    let token = Token::new(Kind::Receive, key);
+    opcode::RecvMulti::new(Fd(fd), GROUP)
+        .build()
+        .user_data(token.encode())
+}
+
+/// Sends bytes that must stay in place until the completion.
+pub(super) fn send(fd: RawFd, key: usize, bytes: &[u8]) -> squeue::Entry {
+    // The kernel goes on until all is sent; a buffer above 4 GiB is sent in parts.
+    let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    opcode::Send::new(Fd(fd), bytes.as_ptr(), len)
+        .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL)
+        .build()
+        .user_data(Token::new(Kind::Send, key).encode())
+}
+
+/// Cancels one operation.
+pub(super) fn cancel(token: Token) -> squeue::Entry {
+    let own = Token::new(Kind::Cancel, 0);
+    opcode::AsyncCancel::new(token.encode())
+        .build()
+        .user_data(own.encode())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_survives_the_way_through_the_kernel() {
+        for kind in [
+            Kind::Wake,
+            Kind::Accept,
+            Kind::Receive,
+            Kind::Send,
+            Kind::Cancel,
+        ] {
+            let token = Token::new(kind, 123_456_789);
+            assert_eq!(Token::decode(token.encode()), token);
+        }
+    }
+}

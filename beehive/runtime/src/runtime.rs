@@ -1,0 +1,262 @@
+//! The runtime: its workers' threads, and the handle by which other threads reach them.
+
+use std::future::Future;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::JoinHandle as ThreadHandle;
+
+use beehive_policy::{LoadSignal, Policy, WorkerId};
+use beehive_task::{JoinHandle, Runnable};
+use crossbeam_deque::Worker as Deque;
+use parking_lot::Mutex;
+
+use crate::builder::{Backend, Builder, Settings};
+use crate::remote::Remote;
+use crate::shared::Shared;
+use crate::spawn::{spawn_on, spawn_shared};
+use crate::worker::{self, Worker};
+
+/// A set of workers. Worker 0 runs on the thread that calls [`block_on`](Self::block_on), while it
+/// does; the others have threads of their own.
+///
+/// Dropping it stops the workers and drops all tasks. It must not be dropped by one of its own tasks.
+pub struct Runtime {
+    shared: Arc<Shared>,
+    settings: Settings,
+    /// Worker 0's stealable queue while it does not run.
+    first: Mutex<Option<Deque<Runnable>>>,
+    threads: Vec<ThreadHandle<()>>,
+}
+
+impl Runtime {
+    /// Begins to describe a runtime.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn start(settings: Settings) -> io::Result<Self> {
+        let deques: Vec<_> = (0..settings.workers).map(|_| Deque::new_fifo()).collect();
+        let remotes = deques
+            .iter()
+            .map(|deque| Remote::new(deque.stealer()).map(Arc::new))
+            .collect::<io::Result<Vec<_>>>()?;
+        let outside = Policy::new(&settings.policy(WorkerId::new(0)));
+        let shared = Arc::new(Shared::new(remotes, outside));
+        let mut deques = deques.into_iter();
+        let first = Mutex::new(deques.next());
+        let mut runtime = Self {
+            shared,
+            settings,
+            first,
+            threads: Vec::new(),
+        };
+        for (index, deque) in deques.enumerate() {
+            runtime.start_worker(WorkerId::new(index + 1), deque)?;
+        }
+        Ok(runtime)
+    }
+
+    fn start_worker(&mut self, id: WorkerId, deque: Deque<Runnable>) -> io::Result<()> {
+        let (shared, settings) = (self.shared.clone(), self.settings.clone());
+        // The reactor is made on its thread (io_uring insists), so its errors come by message.
+        let (report, started) = std::sync::mpsc::sync_channel(1);
+        let thread = std::thread::Builder::new()
+            .name(format!("beehive-{}", id.index()))
+            .spawn(move || {
+                let _adopted = settings.affinity.adopt(id);
+                match make_worker(id, &shared, &settings, deque) {
+                    Ok(worker) => {
+                        let _ = report.send(Ok(()));
+                        worker.run(|| shared.stopping().then_some(()));
+                    }
+                    Err((error, _)) => drop(report.send(Err(error))),
+                }
+            })?;
+        self.threads.push(thread);
+        let ended = || {
+            Err(io::Error::other(
+                "a worker ended before it began; see its panic",
+            ))
+        };
+        started.recv().unwrap_or_else(|_| ended())
+    }
+
+    /// Runs a future on the calling thread as worker 0, until it completes. Local tasks of this
+    /// worker that are left then are dropped.
+    ///
+    /// # Panics
+    ///
+    /// If another thread is inside `block_on` of this runtime, if the calling thread is a worker, or
+    /// if the kernel refuses a reactor although `build` could make one.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let id = WorkerId::new(0);
+        let deque = self.first.lock().take();
+        let deque = deque.expect("`block_on` is running on another thread already");
+        let adopted = self.settings.affinity.adopt(id);
+        let worker = match make_worker(id, &self.shared, &self.settings, deque) {
+            Ok(worker) => worker,
+            Err((error, deque)) => {
+                self.first.lock().replace(deque);
+                panic!("worker 0 cannot start: {error}");
+            }
+        };
+        let mut future = pin!(future);
+        let main = Arc::new(Main {
+            remote: worker.remote.clone(),
+            woken: AtomicBool::new(true),
+        });
+        let waker = Waker::from(main.clone());
+        let mut poll = || {
+            if !main.woken.load(SeqCst) || !main.woken.swap(false, SeqCst) {
+                return None;
+            }
+            // A panic must not take the worker's queue with it.
+            let poll = || future.as_mut().poll(&mut Context::from_waker(&waker));
+            match catch_unwind(AssertUnwindSafe(poll)) {
+                Ok(Poll::Pending) => None,
+                Ok(Poll::Ready(value)) => Some(Ok(value)),
+                Err(payload) => Some(Err(payload)),
+            }
+        };
+        let (output, deque) = worker.run(&mut poll);
+        self.first.lock().replace(deque);
+        drop(adopted);
+        output.unwrap_or_else(|payload| resume_unwind(payload))
+    }
+
+    /// A handle to this runtime.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle {
+            shared: self.shared.clone(),
+        }
+    }
+
+    /// The reactor in use.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.settings.backend
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.shared.stop();
+        for thread in self.threads.drain(..) {
+            // A worker that panicked has said so already.
+            let _ = thread.join();
+        }
+        self.first.get_mut().take();
+        for remote in &self.shared.remotes {
+            drop(remote.close());
+        }
+        self.shared.close();
+    }
+}
+
+fn make_worker(
+    id: WorkerId,
+    shared: &Arc<Shared>,
+    settings: &Settings,
+    deque: Deque<Runnable>,
+) -> Result<Worker, (io::Error, Deque<Runnable>)> {
+    let remote = &shared.remotes[id.index()];
+    match settings.backend.driver(remote) {
+        Ok(driver) => {
+            let policy = Policy::new(&settings.policy(id));
+            Ok(Worker::new(
+                id,
+                shared.clone(),
+                deque,
+                Rc::new(driver),
+                policy,
+            ))
+        }
+        Err(error) => Err((error, deque)),
+    }
+}
+
+/// Wakes the future of `block_on`.
+struct Main {
+    remote: Arc<Remote>,
+    woken: AtomicBool,
+}
+
+impl Wake for Main {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.store(true, SeqCst);
+        self.remote.nudge();
+    }
+}
+
+/// Reaches a runtime from any thread.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl Handle {
+    /// The handle of the runtime whose worker the calling thread is.
+    ///
+    /// # Panics
+    ///
+    /// If the calling thread is not a worker.
+    #[must_use]
+    pub fn current() -> Self {
+        Self {
+            shared: worker::with_current(|worker| worker.shared.clone()),
+        }
+    }
+
+    /// Runs a future that may move between workers.
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        spawn_shared(&self.shared, future)
+    }
+
+    /// Calls `make` on a worker and runs its future there, where it stays.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such worker.
+    pub fn spawn_on<M, F>(&self, worker: WorkerId, make: M) -> JoinHandle<F::Output>
+    where
+        M: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+    {
+        spawn_on(&self.shared.remotes[worker.index()], make)
+    }
+
+    /// The workers.
+    pub fn workers(&self) -> impl ExactSizeIterator<Item = WorkerId> + use<> {
+        (0..self.shared.remotes.len()).map(WorkerId::new)
+    }
+
+    /// Chooses a worker for a connection: the one with the fewest, counting those on their way.
+    #[must_use]
+    pub fn place(&self) -> WorkerId {
+        self.shared.place()
+    }
+
+    /// The load signals of all workers, as last published.
+    #[must_use]
+    pub fn signals(&self) -> Vec<LoadSignal> {
+        self.workers()
+            .map(|worker| self.shared.signal(worker))
+            .collect()
+    }
+}

@@ -1,0 +1,197 @@
+//! What the workers of one runtime share: tasks from outside, the set of parked workers, and the
+//! protocol by which a ready task finds a worker.
+//!
+//! Protocol for stealable tasks. A task must never wait while a worker sleeps.
+//! 1. Whoever queues a task does so first, then looks at `searching` and at the parked set. If
+//!    nobody searches and somebody is parked, it claims one parked worker (clears its bit), counts
+//!    it as searching and wakes it.
+//! 2. A worker that found nothing sets its bit in the parked set, stops counting as searching, and
+//!    only then looks once more at all queues ([`Shared::work_visible`]).
+//! 3. The last searching worker that finds a task passes the duty on, if more tasks are visible.
+//!
+//! All of it is sequentially consistent: either the queuer sees the searcher or the parked bit, or
+//! the worker sees the task.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst, fence};
+use std::time::Instant;
+
+use beehive_policy::{LoadSignal, Placement, Policy, WorkerId};
+use beehive_task::Runnable;
+use beehive_task::live::LiveSet;
+use crossbeam_deque::{Injector, Steal};
+use crossbeam_utils::CachePadded;
+use parking_lot::Mutex;
+
+use crate::remote::Remote;
+
+/// State common to all workers of a runtime.
+pub(crate) struct Shared {
+    /// Origin of the runtime's clock.
+    pub(crate) start: Instant,
+    pub(crate) remotes: Box<[Arc<Remote>]>,
+    /// Stealable tasks queued by threads that are not workers.
+    pub(crate) injector: Injector<Runnable>,
+    /// Stealable tasks that wait, in one set per worker to spread the locks.
+    pub(crate) live: Box<[CachePadded<Mutex<LiveSet>>]>,
+    parked: Box<[AtomicU64]>,
+    searching: CachePadded<AtomicUsize>,
+    stopping: AtomicBool,
+    /// No worker will run a task again.
+    closed: AtomicBool,
+    /// Decisions for threads that are not workers.
+    outside: Mutex<Outside>,
+}
+
+pub(crate) struct Outside {
+    policy: Policy,
+    placement: Placement,
+}
+
+impl Shared {
+    pub(crate) fn new(remotes: Vec<Arc<Remote>>, policy: Policy) -> Self {
+        let workers = remotes.len();
+        Self {
+            start: Instant::now(),
+            injector: Injector::new(),
+            live: (0..workers).map(|_| CachePadded::default()).collect(),
+            parked: (0..workers.div_ceil(64))
+                .map(|_| AtomicU64::new(0))
+                .collect(),
+            searching: CachePadded::default(),
+            stopping: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            outside: Mutex::new(Outside {
+                policy,
+                placement: Placement::new(workers),
+            }),
+            remotes: remotes.into_boxed_slice(),
+        }
+    }
+
+    /// Queues a stealable task from a thread that is not a worker of this runtime.
+    pub(crate) fn inject(&self, task: Runnable) {
+        self.injector.push(task);
+        fence(SeqCst);
+        if self.closed.load(SeqCst) {
+            self.drain_injector();
+        } else if self.might_wake() {
+            let woken = self.decide_wake(&mut self.outside.lock().policy);
+            self.wake(woken);
+        }
+    }
+
+    /// A worker has queued a stealable task: wake another one if its policy says so.
+    pub(crate) fn offer(&self, policy: &mut Policy) {
+        fence(SeqCst);
+        if self.might_wake() {
+            let woken = self.decide_wake(policy);
+            self.wake(woken);
+        }
+    }
+
+    fn might_wake(&self) -> bool {
+        self.searching.load(SeqCst) == 0 && self.parked.iter().any(|word| word.load(SeqCst) != 0)
+    }
+
+    fn decide_wake(&self, policy: &mut Policy) -> Option<WorkerId> {
+        policy.on_enqueue(self.searching.load(SeqCst), |word| {
+            self.parked[word].load(SeqCst)
+        })
+    }
+
+    fn wake(&self, worker: Option<WorkerId>) {
+        let Some(worker) = worker else { return };
+        if self.leave_parked(worker) {
+            self.searching.fetch_add(1, SeqCst);
+            self.remotes[worker.index()].send_searching();
+        }
+    }
+
+    pub(crate) fn begin_search(&self) {
+        self.searching.fetch_add(1, SeqCst);
+    }
+
+    /// Ends a search; true if this was the last searching worker.
+    pub(crate) fn end_search(&self) -> bool {
+        self.searching.fetch_sub(1, SeqCst) == 1
+    }
+
+    pub(crate) fn enter_parked(&self, worker: WorkerId) {
+        self.parked[worker.index() / 64].fetch_or(1 << (worker.index() % 64), SeqCst);
+    }
+
+    /// Clears the worker's parked bit; true if it was set.
+    pub(crate) fn leave_parked(&self, worker: WorkerId) -> bool {
+        let bit = 1 << (worker.index() % 64);
+        self.parked[worker.index() / 64].fetch_and(!bit, SeqCst) & bit != 0
+    }
+
+    /// Whether any stealable task is queued anywhere.
+    pub(crate) fn work_visible(&self) -> bool {
+        !self.injector.is_empty() || self.remotes.iter().any(|remote| !remote.stealer.is_empty())
+    }
+
+    pub(crate) fn signal(&self, worker: WorkerId) -> LoadSignal {
+        self.remotes[worker.index()].signal().load()
+    }
+
+    /// Chooses a worker for a connection.
+    pub(crate) fn place(&self) -> WorkerId {
+        self.outside
+            .lock()
+            .placement
+            .place(|worker| self.signal(worker))
+    }
+
+    pub(crate) fn stopping(&self) -> bool {
+        self.stopping.load(SeqCst)
+    }
+
+    /// Asks all workers to stop.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, SeqCst);
+        self.remotes.iter().for_each(|remote| remote.nudge());
+    }
+
+    /// Drops all stealable tasks. To be called when no worker runs any more.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, SeqCst);
+        fence(SeqCst);
+        // The owners of these queues are gone: whatever they left is dropped here.
+        self.remotes
+            .iter()
+            .for_each(|remote| drain(|| remote.stealer.steal()));
+        loop {
+            self.drain_injector();
+            // Collected before waking, because waking and dropping tasks enters these sets again.
+            let wakers: Vec<_> = self
+                .live
+                .iter()
+                .flat_map(|set| set.lock().wakers())
+                .collect();
+            if wakers.is_empty() {
+                break;
+            }
+            wakers.into_iter().for_each(std::task::Waker::wake);
+            self.drain_injector();
+            // Another thread may be just about to queue a task that it woke.
+            std::thread::yield_now();
+        }
+    }
+
+    fn drain_injector(&self) {
+        drain(|| self.injector.steal());
+    }
+}
+
+/// Drops what a queue holds.
+fn drain(mut steal: impl FnMut() -> Steal<Runnable>) {
+    loop {
+        match steal() {
+            Steal::Success(task) => drop(task),
+            Steal::Retry => std::hint::spin_loop(),
+            Steal::Empty => break,
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Time: sleeping, timeouts, intervals. The resolution is a millisecond; nothing fires early.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+pub use std::time::{Duration, Instant};
+
+use beehive_task::wheel::TimerKey;
+
+use crate::remote::{Message, Remote};
+use crate::worker;
+
+/// The current time.
+#[must_use]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// Waits for a duration.
+pub fn sleep(duration: Duration) -> Sleep {
+    let now = Instant::now();
+    // A duration beyond what the clock can express is as good as thirty years.
+    let far = || now + Duration::from_secs(30 * 365 * 86_400);
+    sleep_until(now.checked_add(duration).unwrap_or_else(far))
+}
+
+/// Waits until a point in time.
+pub fn sleep_until(deadline: Instant) -> Sleep {
+    Sleep {
+        deadline,
+        timer: None,
+    }
+}
+
+/// A future that completes at its deadline.
+#[must_use = "a sleep does nothing until it is awaited"]
+pub struct Sleep {
+    deadline: Instant,
+    /// The wheel that holds its timer: the one of the worker that polled it last.
+    timer: Option<(Arc<Remote>, TimerKey)>,
+}
+
+impl Sleep {
+    /// When it completes.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Moves the deadline; the next poll sees it.
+    pub fn reset(&mut self, deadline: Instant) {
+        self.cancel();
+        self.deadline = deadline;
+    }
+
+    fn cancel(&mut self) {
+        let Some((owner, key)) = self.timer.take() else {
+            return;
+        };
+        let waker = worker::try_with_current(|worker| match worker {
+            Some(worker) if Arc::ptr_eq(&worker.remote, &owner) => worker.cancel_timer(key),
+            _ => {
+                // A worker that has stopped has no timers.
+                let _ = owner.send(Message::CancelTimer(key));
+                None
+            }
+        });
+        drop(waker);
+    }
+
+    fn register(&mut self, cx: &Context<'_>) {
+        let updated = worker::with_current(|worker| match &self.timer {
+            Some((owner, key)) if Arc::ptr_eq(&worker.remote, owner) => {
+                worker.update_timer(*key, cx.waker())
+            }
+            _ => false,
+        });
+        if updated {
+            return;
+        }
+        self.cancel();
+        self.timer = Some(worker::with_current(|worker| {
+            let after = self.deadline.saturating_duration_since(worker.shared.start);
+            (
+                worker.remote.clone(),
+                worker.insert_timer(after, cx.waker().clone()),
+            )
+        }));
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if Instant::now() >= self.deadline {
+            self.cancel();
+            return Poll::Ready(());
+        }
+        self.register(cx);
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}
+
+impl fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sleep")
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A time limit that has passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Elapsed;
+
+impl fmt::Display for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the time limit has passed")
+    }
+}
+
+impl std::error::Error for Elapsed {}
+
+/// Runs a future for at most this long; it is dropped when the time is over.
+///
+/// # Errors
+///
+/// [`Elapsed`] if the future did not complete in time.
+pub async fn timeout<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
+    let mut future = pin!(future);
+    let mut sleep = pin!(sleep(limit));
+    poll_fn(|cx| {
+        if let Poll::Ready(value) = future.as_mut().poll(cx) {
+            return Poll::Ready(Ok(value));
+        }
+        sleep.as_mut().poll(cx).map(|()| Err(Elapsed))
+    })
+    .await
+}
+
+/// Ticks at a fixed period, the first one period from now.
+///
+/// # Panics
+///
+/// If the period is zero.
+#[must_use]
+pub fn interval(period: Duration) -> Interval {
+    assert!(!period.is_zero(), "an interval needs a period above zero");
+    Interval {
+        period,
+        sleep: sleep(period),
+    }
+}
+
+/// A fixed period that can be awaited again and again.
+#[derive(Debug)]
+pub struct Interval {
+    period: Duration,
+    sleep: Sleep,
+}
+
+impl Interval {
+    /// Waits for the next tick. Ticks that were missed are skipped, not made up for.
+    ///
+    /// # Cancel safety
+    ///
+    /// No tick is lost when the future is dropped.
+    pub async fn tick(&mut self) {
+        Pin::new(&mut self.sleep).await;
+        let due = self.sleep.deadline();
+        let late = due.elapsed().as_nanos() / self.period.as_nanos();
+        let periods = u32::try_from(late).unwrap_or(u32::MAX - 1) + 1;
+        self.sleep.reset(due + self.period * periods);
+    }
+}

@@ -1,0 +1,335 @@
+//! Tasks: joining, cancelling, panics, stealing, spawning from other threads, shutdown.
+
+mod common;
+
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use beehive::{JoinError, Runtime, spawn, spawn_local, worker_id, yield_now};
+use common::on_each_reactor;
+
+/// Counts how many of its clones have been dropped.
+struct Dropped(Arc<AtomicUsize>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+#[test]
+fn a_join_handle_gives_the_result() {
+    on_each_reactor(2, |runtime| {
+        let sum = runtime.block_on(async {
+            let local = spawn_local(async { *Rc::new(2) });
+            let shared = spawn(async { 40 });
+            local.await.unwrap() + shared.await.unwrap()
+        });
+        assert_eq!(sum, 42);
+    });
+}
+
+#[test]
+fn a_panic_goes_to_the_join_handle_and_the_worker_goes_on() {
+    on_each_reactor(2, |runtime| {
+        runtime.block_on(async {
+            let error = spawn(async { panic!("on purpose") }).await.unwrap_err();
+            assert_eq!(error.message(), Some("on purpose"));
+            let error = spawn_local(async { panic!("{} too", "this") })
+                .await
+                .unwrap_err();
+            assert_eq!(error.to_string(), "the task panicked: this too");
+            assert_eq!(spawn(async { 1 }).await.unwrap(), 1);
+        });
+    });
+}
+
+#[test]
+fn a_panic_of_the_main_task_leaves_the_runtime_usable() {
+    on_each_reactor(1, |runtime| {
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            runtime.block_on(async { panic!("main") });
+        }));
+        assert!(panic.is_err());
+        assert_eq!(runtime.block_on(async { 5 }), 5);
+    });
+}
+
+#[test]
+fn cancelling_drops_what_the_task_holds() {
+    on_each_reactor(2, |runtime| {
+        runtime.block_on(async {
+            let count = Arc::new(AtomicUsize::new(0));
+            for local in [true, false] {
+                let held = Dropped(count.clone());
+                let waiting = async move {
+                    std::future::pending::<()>().await;
+                    drop(held);
+                };
+                let task = if local {
+                    spawn_local(waiting)
+                } else {
+                    spawn(waiting)
+                };
+                yield_now().await;
+                assert!(task.cancel().await.is_none());
+            }
+            assert_eq!(count.load(SeqCst), 2);
+        });
+    });
+}
+
+#[test]
+fn a_dropped_join_handle_lets_the_task_go_on() {
+    on_each_reactor(1, |runtime| {
+        runtime.block_on(async {
+            let count = Arc::new(AtomicUsize::new(0));
+            let held = Dropped(count.clone());
+            drop(spawn(async move {
+                yield_now().await;
+                drop(held);
+            }));
+            while count.load(SeqCst) == 0 {
+                yield_now().await;
+            }
+        });
+    });
+}
+
+#[test]
+fn tasks_spawned_from_another_thread_run() {
+    on_each_reactor(2, |runtime| {
+        let handle = runtime.handle();
+        let sum = runtime.block_on(async {
+            let thread = std::thread::spawn(move || {
+                let shared: Vec<_> = (0..100).map(|i| handle.spawn(async move { i })).collect();
+                let pinned: Vec<_> = handle
+                    .workers()
+                    .map(|worker| {
+                        handle.spawn_on(worker, move || async move {
+                            assert_eq!(worker_id(), Some(worker));
+                            // Not `Send`: may live across a suspension all the same.
+                            let value = Rc::new(1_000);
+                            yield_now().await;
+                            *value
+                        })
+                    })
+                    .collect();
+                shared.into_iter().chain(pinned)
+            });
+            let mut sum = 0;
+            for task in thread.join().unwrap() {
+                sum += task.await.unwrap();
+            }
+            sum
+        });
+        assert_eq!(sum, 4_950 + 2_000);
+    });
+}
+
+#[test]
+fn wakes_from_other_threads_reach_a_sleeping_worker() {
+    on_each_reactor(2, |runtime| {
+        runtime.block_on(async {
+            for worker in runtime.handle().workers() {
+                let waiting = runtime.handle().spawn_on(worker, || async {
+                    let shared = Arc::new(Mutex::new((false, None::<std::task::Waker>)));
+                    let other = shared.clone();
+                    std::thread::spawn(move || {
+                        std::thread::sleep(Duration::from_millis(20));
+                        let mut state = other.lock().unwrap();
+                        state.0 = true;
+                        state.1.take().into_iter().for_each(std::task::Waker::wake);
+                    });
+                    std::future::poll_fn(|cx| {
+                        let mut state = shared.lock().unwrap();
+                        if state.0 {
+                            return std::task::Poll::Ready(());
+                        }
+                        state.1 = Some(cx.waker().clone());
+                        std::task::Poll::Pending
+                    })
+                    .await;
+                });
+                waiting.await.unwrap();
+            }
+        });
+    });
+}
+
+#[test]
+fn idle_workers_take_tasks_from_a_busy_one() {
+    on_each_reactor(4, |runtime| {
+        runtime.block_on(async {
+            let started = Instant::now();
+            let tasks: Vec<_> = (0..40)
+                .map(|_| {
+                    spawn(async {
+                        std::thread::sleep(Duration::from_millis(10));
+                        worker_id()
+                    })
+                })
+                .collect();
+            let mut workers = HashSet::new();
+            for task in tasks {
+                workers.insert(task.await.unwrap());
+            }
+            assert_eq!(workers.len(), 4);
+            // One worker alone would need 400 ms.
+            assert!(
+                started.elapsed() < Duration::from_millis(300),
+                "{:?}",
+                started.elapsed()
+            );
+        });
+    });
+}
+
+#[test]
+fn injected_tasks_run_although_all_workers_are_busy() {
+    on_each_reactor(2, |runtime| {
+        let handle = runtime.handle();
+        runtime.block_on(async {
+            let busy: Vec<_> = handle
+                .workers()
+                .map(|worker| {
+                    handle.spawn_on(worker, || async {
+                        loop {
+                            yield_now().await;
+                        }
+                    })
+                })
+                .collect::<Vec<beehive::JoinHandle<()>>>();
+            let outside = handle.clone();
+            let thread = std::thread::spawn(move || {
+                (0..1_000)
+                    .map(|i| outside.spawn(async move { i }))
+                    .collect::<Vec<_>>()
+            });
+            let mut sum = 0;
+            for task in thread.join().unwrap() {
+                sum += task.await.unwrap();
+            }
+            assert_eq!(sum, 499_500);
+            for task in busy {
+                task.cancel().await;
+            }
+        });
+    });
+}
+
+#[test]
+fn the_end_of_block_on_drops_the_local_tasks_of_its_worker() {
+    on_each_reactor(1, |runtime| {
+        let count = Arc::new(AtomicUsize::new(0));
+        let (ready, waiting) = (Dropped(count.clone()), Dropped(count.clone()));
+        runtime.block_on(async {
+            spawn_local(async move {
+                std::future::pending::<()>().await;
+                drop(waiting);
+            })
+            .detach();
+            yield_now().await;
+            spawn_local(async move { drop(ready) }).detach();
+        });
+        assert_eq!(count.load(SeqCst), 2);
+    });
+}
+
+#[test]
+fn dropping_the_runtime_drops_all_tasks_and_cancels_their_handles() {
+    for io in [beehive::Io::Epoll, beehive::Io::Auto] {
+        let count = Arc::new(AtomicUsize::new(0));
+        let runtime = Runtime::builder()
+            .workers(3)
+            .io(io)
+            .pin(false)
+            .build()
+            .unwrap();
+        let handle = runtime.handle();
+        let mut tasks = Vec::new();
+        for index in 0..30 {
+            let held = Dropped(count.clone());
+            let waiting = async move {
+                beehive::time::sleep(Duration::from_secs(3_600)).await;
+                drop(held);
+            };
+            tasks.push(match index % 3 {
+                0 => handle.spawn(waiting),
+                worker => handle.spawn_on(handle.workers().nth(worker).unwrap(), || waiting),
+            });
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        drop(runtime);
+        assert_eq!(count.load(SeqCst), 30);
+        let late = handle.spawn(async {});
+        let first = handle.workers().next().unwrap();
+        let late_local = handle.spawn_on(first, || async {});
+        let other = Runtime::builder().workers(1).build().unwrap();
+        other.block_on(async {
+            for task in tasks.into_iter().chain([late, late_local]) {
+                assert!(matches!(task.await, Err(JoinError::Cancelled)));
+            }
+        });
+    }
+}
+
+#[test]
+fn tasks_sent_to_the_first_worker_wait_for_block_on() {
+    on_each_reactor(1, |runtime| {
+        let handle = runtime.handle();
+        let first = handle.workers().next().unwrap();
+        let task = handle.spawn_on(first, || async { 9 });
+        assert_eq!(runtime.block_on(task).unwrap(), 9);
+    });
+}
+
+#[test]
+fn many_tasks_wake_each_other_across_workers() {
+    on_each_reactor(3, |runtime| {
+        let total = runtime.block_on(async {
+            let tasks: Vec<_> = (0..200_u64)
+                .map(|i| {
+                    spawn(async move {
+                        let mut sum = 0;
+                        for round in 0..20 {
+                            yield_now().await;
+                            sum += spawn(async move { i * round }).await.unwrap();
+                        }
+                        sum
+                    })
+                })
+                .collect();
+            let mut total = 0;
+            for task in tasks {
+                total += task.await.unwrap();
+            }
+            total
+        });
+        assert_eq!(total, 19_900 * 190);
+    });
+}
+
+#[test]
+fn tasks_that_never_got_their_turn_are_dropped_with_the_runtime() {
+    on_each_reactor(1, |runtime| {
+        let count = Arc::new(AtomicUsize::new(0));
+        let queued = Dropped(count.clone());
+        runtime.block_on(async move {
+            spawn(async move { drop(queued) }).detach();
+        });
+        drop(Runtime::builder().workers(1).build());
+        assert_eq!(count.load(SeqCst), 0);
+        runtime.block_on(yield_now());
+        assert_eq!(count.load(SeqCst), 1);
+    });
+    let count = Arc::new(AtomicUsize::new(0));
+    let queued = Dropped(count.clone());
+    let runtime = Runtime::builder().workers(1).build().unwrap();
+    runtime.block_on(async move { spawn(async move { drop(queued) }).detach() });
+    drop(runtime);
+    assert_eq!(count.load(SeqCst), 1);
+}

@@ -1,0 +1,131 @@
+//! Sleeping, timeouts and intervals, on both reactors and across workers.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use beehive::time::{Elapsed, interval, sleep, sleep_until, timeout};
+use beehive::{spawn, spawn_local};
+use common::on_each_reactor;
+
+#[test]
+fn a_sleep_takes_at_least_its_time() {
+    on_each_reactor(1, |runtime| {
+        runtime.block_on(async {
+            for ms in [0, 1, 5, 20] {
+                let started = Instant::now();
+                sleep(Duration::from_millis(ms)).await;
+                let slept = started.elapsed();
+                assert!(slept >= Duration::from_millis(ms), "{ms} ms took {slept:?}");
+                assert!(
+                    slept < Duration::from_millis(ms + 500),
+                    "{ms} ms took {slept:?}"
+                );
+            }
+        });
+    });
+}
+
+#[test]
+fn sleeps_end_in_the_order_of_their_deadlines() {
+    on_each_reactor(1, |runtime| {
+        let order = runtime.block_on(async {
+            let order = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+            let now = Instant::now();
+            let tasks: Vec<_> = [30, 10, 20, 5]
+                .into_iter()
+                .map(|ms| {
+                    let order = order.clone();
+                    spawn_local(async move {
+                        sleep_until(now + Duration::from_millis(ms)).await;
+                        order.borrow_mut().push(ms);
+                    })
+                })
+                .collect();
+            for task in tasks {
+                task.await.unwrap();
+            }
+            order.take()
+        });
+        assert_eq!(order, [5, 10, 20, 30]);
+    });
+}
+
+#[test]
+fn a_timeout_ends_what_takes_too_long_and_only_that() {
+    on_each_reactor(1, |runtime| {
+        runtime.block_on(async {
+            let never = std::future::pending::<()>();
+            assert_eq!(timeout(Duration::from_millis(5), never).await, Err(Elapsed));
+            assert_eq!(timeout(Duration::from_secs(5), async { 1 }).await, Ok(1));
+        });
+    });
+}
+
+#[test]
+fn an_interval_keeps_its_period() {
+    on_each_reactor(1, |runtime| {
+        runtime.block_on(async {
+            let started = Instant::now();
+            let mut ticks = interval(Duration::from_millis(5));
+            for _ in 0..4 {
+                ticks.tick().await;
+            }
+            assert!(started.elapsed() >= Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(23));
+            // Missed ticks are skipped: the next one is in the future.
+            ticks.tick().await;
+            let resumed = Instant::now();
+            ticks.tick().await;
+            assert!(resumed.elapsed() > Duration::from_micros(500));
+        });
+    });
+}
+
+#[test]
+fn a_far_deadline_does_not_overflow() {
+    on_each_reactor(1, |runtime| {
+        runtime.block_on(async {
+            let far = timeout(Duration::from_millis(2), sleep(Duration::MAX)).await;
+            assert_eq!(far, Err(Elapsed));
+        });
+    });
+}
+
+#[test]
+fn sleeping_tasks_may_change_workers() {
+    on_each_reactor(4, |runtime| {
+        runtime.block_on(async {
+            let tasks: Vec<_> = (0..200)
+                .map(|i| {
+                    spawn(async move {
+                        for round in 0..5 {
+                            let _ = timeout(
+                                Duration::from_millis(1 + (i + round) % 3),
+                                sleep(Duration::from_millis(1 + i % 4)),
+                            )
+                            .await;
+                        }
+                    })
+                })
+                .collect();
+            for task in tasks {
+                task.await.unwrap();
+            }
+        });
+    });
+}
+
+#[test]
+fn a_thousand_timers_fire() {
+    on_each_reactor(2, |runtime| {
+        runtime.block_on(async {
+            let tasks: Vec<_> = (0..1_000)
+                .map(|i| spawn(async move { sleep(Duration::from_millis(i % 50)).await }))
+                .collect();
+            for task in tasks {
+                task.await.unwrap();
+            }
+        });
+    });
+}

@@ -1,0 +1,19 @@
+//! Mechanism of Beehive that needs no operating system: the task cell with its join handle
+//! ([`cell`]), the set of live tasks that makes shutdown complete ([`live`]), the run queue of one
+//! worker ([`queue`]) and the timer wheel ([`wheel`]).
+//!
+//! Nothing here blocks, reads a clock or starts a thread. A world (the Linux runtime, a kernel, a
+//! simulator) owns the loop that runs tasks and turns the wheel.
+
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod cell;
+pub mod live;
+pub mod queue;
+pub mod wheel;
+
+pub use cell::{JoinError, JoinHandle, Runnable};
