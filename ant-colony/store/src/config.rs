@@ -3,6 +3,9 @@
 /// Databases of a store, each with its own keys.
 pub const DATABASES: usize = 16;
 
+/// Most shards of a store.
+pub(crate) const SHARDS_MAX: usize = 256;
+
 /// How large a store is and how many threads use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -43,7 +46,6 @@ pub(crate) struct Sizes {
 
 impl Sizes {
     pub(crate) const MEMORY_MIN: usize = 512 << 10;
-    const SHARDS_MAX: usize = 256;
     const SHARDS_PER_WORKER: usize = 16;
     /// A smaller shard would hold too few segments for its queues.
     const SHARD_BYTES_MIN: usize = 4 << 20;
@@ -64,7 +66,7 @@ impl Sizes {
         let wanted = (config.workers.max(1) * Self::SHARDS_PER_WORKER)
             .max(memory / Self::SHARD_BYTES_MAX)
             .min(memory / Self::SHARD_BYTES_MIN)
-            .clamp(1, Self::SHARDS_MAX);
+            .clamp(1, SHARDS_MAX);
         let shards = previous_power_of_two(wanted);
         let segment = memory / shards / Self::SEGMENTS_PER_SHARD;
         let segment_bytes =

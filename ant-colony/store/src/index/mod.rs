@@ -418,8 +418,8 @@ impl<'l> Matches<'l> {
     fn of(words: &'l [u64; LINE_WORDS], hash: u64, number: usize) -> Self {
         const SLOTS: [u32; 2] = [0xff, 0x7f];
         let mut bits = 0;
-        for (i, &word) in words.iter().enumerate() {
-            bits |= u32::from(Slot(word).has_tag_of(hash)) << i;
+        for &word in words.iter().rev() {
+            bits = bits << 1 | u32::from(Slot(word).has_tag_of(hash));
         }
         let bits = bits & SLOTS[number];
         Self { words, bits }

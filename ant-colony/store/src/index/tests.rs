@@ -94,7 +94,7 @@ fn walk(index: &mut Index, mut between: impl FnMut(&mut Index, usize)) -> BTreeM
     let mut steps = 0;
     while let Some(at) = position {
         position = index.walk(at, |slot| {
-            *seen.entry(slot.location() - 1).or_insert(0) += 1
+            *seen.entry(slot.location() - 1).or_insert(0) += 1;
         });
         assert!(position.is_none_or(|next| next > at), "the walk went back");
         between(index, steps);

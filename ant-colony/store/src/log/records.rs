@@ -81,6 +81,13 @@ impl Log {
         Stamp(self.segment(self.segment_of(at)).span.words()[self.word_of(at) + 1])
     }
 
+    /// Stamp and expiry of the record at `at`, given the epoch of its shard.
+    #[inline]
+    pub(crate) fn times(&self, at: Location, epoch: Millis) -> (Stamp, Option<Millis>) {
+        let words = &self.segment(self.segment_of(at)).span.words()[self.word_of(at)..];
+        (Stamp(words[1]), expiry_of(words, epoch))
+    }
+
     /// When the record at `at` expires, given the epoch of its shard.
     #[inline]
     pub(crate) fn expires_at(&self, at: Location, epoch: Millis) -> Option<Millis> {

@@ -5,7 +5,7 @@ use crate::Millis;
 use crate::entry::Entry;
 use crate::index::Slot;
 use crate::key::Key;
-use crate::record::Header;
+use crate::record::{Header, is_expired};
 
 /// What a key costs in the index, at its usual density.
 const INDEX_BYTES: usize = 13;
@@ -47,10 +47,14 @@ impl State {
     /// Finds a live key, raises its frequency and sets its access time.
     #[inline]
     fn mark(&mut self, key: &Key<'_>, now: Millis) -> Option<Slot> {
-        let (place, slot) = self.find_live(key, now)?;
-        self.raise(place, slot);
+        let (place, slot) = self.find(key)?;
         let at = slot.location();
-        let stamp = self.log.stamp(at);
+        let (stamp, expires_at) = self.log.times(at, self.epoch);
+        if is_expired(expires_at, now) {
+            self.expire(key.hash, place, at, now);
+            return None;
+        }
+        self.raise(place, slot);
         let accessed = stamp.accessed(now, self.epoch);
         // Most accesses fall into the second of the one before: no write then.
         if accessed != stamp {

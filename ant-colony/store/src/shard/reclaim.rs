@@ -22,6 +22,9 @@ const DEAD_LEVEL_SHORT: usize = 8;
 /// A shard with fewer segments is not compacted: its open segments dominate.
 const COMPACTED_SEGMENTS_MIN: usize = 5;
 
+/// Records whose slots are asked for in advance.
+const PREFETCHED: usize = 8;
+
 /// What a drain does with live records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Drain {
@@ -69,9 +72,14 @@ impl State {
         let segments_before = self.log.segment_count();
         let mut freed_large = 0;
         let mut word = self.log.segment(id).head;
+        let mut ahead = word;
+        for _ in 0..PREFETCHED {
+            ahead = self.prefetch_slot(id, ahead);
+        }
         while freed_large < goal
             && let Some((at, header, next)) = self.log.record_at(id, word)
         {
+            ahead = self.prefetch_slot(id, ahead);
             if !header.has(Header::DEAD) {
                 match self.drain_record(at, header, now, drain) {
                     Some(freed) => freed_large += freed,
@@ -84,6 +92,18 @@ impl State {
         self.settle(id);
         let segments = segments_before.saturating_sub(self.log.segment_count());
         freed_large + segments * self.log.segment_bytes()
+    }
+
+    /// Starts loading the index bucket of the record at `word`; answers the next word.
+    /// Records lie side by side, but their slots are anywhere.
+    fn prefetch_slot(&self, id: SegmentId, word: u32) -> u32 {
+        let Some((at, header, next)) = self.log.record_at(id, word) else {
+            return word;
+        };
+        if !header.has(Header::DEAD) {
+            self.index.prefetch(self.hash_at(at));
+        }
+        next
     }
 
     /// Drops or moves a live record; answers the budget that its large object freed, or

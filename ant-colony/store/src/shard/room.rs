@@ -18,6 +18,8 @@ use core::sync::atomic::Ordering::Relaxed;
 
 /// Rounds without gain after which an insert gives up.
 const FRUITLESS_MAX: u8 = Policy::PRESSURE_MAX + 6;
+/// Rounds of eviction that any insert may make.
+const ROUNDS_MIN: usize = 40;
 /// Attempts to get room in the log and in the index at the same time.
 const ATTEMPTS: usize = 4;
 /// Freed pages are kept, in the hope that some will fit, up to this many times what a
@@ -27,12 +29,29 @@ const KEPT_FACTOR: usize = 4;
 const RELEASE_SPINS: usize = 20_000;
 
 /// How hard an insert has tried so far.
-#[derive(Default)]
 struct Effort {
+    /// Rounds since the last one that freed something.
     fruitless: u8,
+    /// Rounds that may follow. What one thread frees another may take.
+    rounds_left: usize,
 }
 
 impl Effort {
+    /// The effort that is right for `goal` bytes, freed by about a segment in a round.
+    fn towards(goal: usize, segment_bytes: usize) -> Self {
+        Self {
+            fruitless: 0,
+            rounds_left: ROUNDS_MIN + 4 * (goal / segment_bytes),
+        }
+    }
+
+    /// Whether another round makes sense after one that freed `freed` bytes.
+    fn goes_on(&mut self, freed: usize) -> bool {
+        self.fruitless = if freed == 0 { self.fruitless + 1 } else { 0 };
+        self.rounds_left = self.rounds_left.saturating_sub(1);
+        self.fruitless < FRUITLESS_MAX && self.rounds_left > 0
+    }
+
     fn pressure(&self) -> u8 {
         self.fruitless.saturating_sub(1)
     }
@@ -48,6 +67,7 @@ impl Shard<'_> {
         hash: u64,
         now: Millis,
     ) -> Result<SegmentId, Full> {
+        let mut effort = Effort::towards(0, self.state.log.segment_bytes());
         for _ in 0..ATTEMPTS {
             let id = self.open_segment(queue, class, words, now)?;
             let state = &mut *self.state;
@@ -55,10 +75,8 @@ impl Shard<'_> {
                 return Ok(id);
             }
             // The index takes pages from the budget only: put some there.
-            if state.spares.pop().is_none()
-                && !self.relieve(now, PAGE_BYTES, &mut Effort::default())
-            {
-                return Err(Full);
+            if state.spares.pop().is_none() {
+                self.relieve(now, PAGE_BYTES, &mut effort);
             }
         }
         Err(Full)
@@ -91,7 +109,8 @@ impl Shard<'_> {
     /// The span of a new segment. When memory is tight, one more stays behind as a spare
     /// for survivors.
     fn segment_span(&mut self, now: Millis) -> Result<Span, Full> {
-        let mut effort = Effort::default();
+        let segment_bytes = self.state.log.segment_bytes();
+        let mut effort = Effort::towards(segment_bytes, segment_bytes);
         loop {
             let state = &mut *self.state;
             let wanted = 1 + usize::from(state.memory.is_tight());
@@ -104,8 +123,7 @@ impl Shard<'_> {
             if state.spares.len() >= wanted {
                 return state.spares.pop().ok_or(Full);
             }
-            let goal = state.log.segment_bytes();
-            if !self.relieve(now, goal, &mut effort) {
+            if !self.relieve(now, segment_bytes, &mut effort) {
                 return self.state.spares.pop().ok_or(Full);
             }
         }
@@ -117,7 +135,7 @@ impl Shard<'_> {
         if cost > self.largest_object() {
             return Err(Full);
         }
-        let mut effort = Effort::default();
+        let mut effort = Effort::towards(cost, self.state.log.segment_bytes());
         loop {
             let memory = &self.state.memory;
             if let Some(span) = memory.span(Kind::Large, bytes, KEPT_FACTOR) {
@@ -158,8 +176,7 @@ impl Shard<'_> {
             freed = self.await_release(goal);
         }
         self.publish();
-        effort.fruitless = if freed == 0 { effort.fruitless + 1 } else { 0 };
-        effort.fruitless < FRUITLESS_MAX
+        effort.goes_on(freed)
     }
 
     fn publish(&self) {

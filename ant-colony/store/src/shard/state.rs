@@ -124,11 +124,17 @@ impl State {
         let found = self.find(key)?;
         let at = found.1.location();
         if is_expired(self.log.expires_at(at, self.epoch), now) {
-            self.discard(key.hash, found.0, at, Reason::Expired);
-            self.tidy(at, now);
+            self.expire(key.hash, found.0, at, now);
             return None;
         }
         Some(found)
+    }
+
+    /// Removes an object that was found to be expired.
+    #[cold]
+    pub(crate) fn expire(&mut self, hash: u64, place: Place, at: Location, now: Millis) {
+        self.discard(hash, place, at, Reason::Expired);
+        self.tidy(at, now);
     }
 
     /// The database that a record belongs to; none if its namespace was flushed.

@@ -2,6 +2,7 @@
 
 use super::Store;
 use crate::Millis;
+use crate::config::SHARDS_MAX;
 use crate::entry::Entry;
 use crate::key::Key;
 use crate::shard::Shard;
@@ -13,14 +14,15 @@ const GUARDS_INLINE: usize = 32;
 /// The locked shards of a set of keys.
 pub struct ShardSet<'s> {
     numbers: Numbers,
-    /// In the order of their numbers.
+    /// Where each shard that is locked stands in `shards`.
+    positions: [u8; SHARDS_MAX],
     shards: SmallVec<[Shard<'s>; GUARDS_INLINE]>,
     store: &'s Store,
 }
 
 /// A set of shard numbers.
 #[derive(Clone, Copy, Default)]
-struct Numbers([u64; 4]);
+struct Numbers([u64; SHARDS_MAX / 64]);
 
 impl Numbers {
     fn insert(&mut self, number: usize) {
@@ -31,14 +33,7 @@ impl Numbers {
         self.0[number / 64] & 1 << (number % 64) != 0
     }
 
-    /// How many members are less than `number`.
-    fn rank(self, number: usize) -> usize {
-        let word = number / 64;
-        let below = self.0[word] & ((1 << (number % 64)) - 1);
-        let before = self.0[..word].iter().map(|bits| bits.count_ones());
-        (before.sum::<u32>() + below.count_ones()) as usize
-    }
-
+    /// The numbers in increasing order.
     fn iter(self) -> impl Iterator<Item = usize> {
         self.0.into_iter().enumerate().flat_map(|(word, mut bits)| {
             core::iter::from_fn(move || {
@@ -55,13 +50,14 @@ impl<'s> ShardSet<'s> {
     ///
     /// # Panics
     /// If the key's shard is not locked.
+    #[inline]
     pub fn shard(&mut self, key: &Key<'_>) -> &mut Shard<'s> {
         let number = self.store.shard_of(key);
         assert!(
             self.numbers.contains(number),
             "the shard of this key was not locked"
         );
-        &mut self.shards[self.numbers.rank(number)]
+        &mut self.shards[usize::from(self.positions[number])]
     }
 }
 
@@ -72,11 +68,17 @@ impl Store {
         for key in keys {
             numbers.insert(self.shard_of(key));
         }
-        ShardSet {
+        let mut set = ShardSet {
             numbers,
-            shards: numbers.iter().map(|n| self.lock_shard(n)).collect(),
+            positions: [0; SHARDS_MAX],
+            shards: SmallVec::new(),
             store: self,
+        };
+        for number in numbers.iter() {
+            set.positions[number] = set.shards.len() as u8;
+            set.shards.push(self.lock_shard(number));
         }
+        set
     }
 
     /// Starts loading what look-ups of `keys` will read: first all their buckets, then the
@@ -127,17 +129,14 @@ mod tests {
     use alloc::vec::Vec;
 
     #[test]
-    fn numbers_come_out_in_order_with_their_ranks() {
+    fn numbers_come_out_in_order() {
         let mut numbers = Numbers::default();
         for number in [255, 0, 64, 63, 7, 7] {
             numbers.insert(number);
         }
         let all: Vec<usize> = numbers.iter().collect();
         assert_eq!(all, [0, 7, 63, 64, 255]);
-        for (rank, &number) in all.iter().enumerate() {
-            assert!(numbers.contains(number));
-            assert_eq!(numbers.rank(number), rank);
-        }
+        assert!(all.iter().all(|&number| numbers.contains(number)));
         assert!(!numbers.contains(8));
     }
 }

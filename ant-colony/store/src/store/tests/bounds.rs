@@ -66,21 +66,20 @@ fn no_insert_copies_more_than_a_few_segments() {
 #[test]
 fn what_is_asked_for_survives_a_flood_of_what_is_not() {
     let store = store(2 << 20, 1);
-    for i in 0..2_000 {
-        set_len(&store, &name(i), 64).unwrap();
-    }
+    let mut hits = 0;
     for flood in 0..200_000 {
         set_len(&store, &std::format!("flood:{flood}"), 64).unwrap();
         if flood % 5 == 0 {
             let text = name(flood / 5 % 2_000);
             let key = store.key(0, text.as_bytes());
-            store.lock(&key).get(&key, NOW);
+            let found = store.lock(&key).get(&key, NOW).is_some();
+            if !found {
+                set_len(&store, &text, 64).unwrap();
+            }
+            hits += usize::from(found && flood >= 100_000);
         }
     }
-    let kept = (0..2_000)
-        .filter(|&i| value(&store, &name(i), NOW).is_some())
-        .count();
-    assert!(kept > 1_900, "{kept} of 2000 popular objects survived");
+    assert!(hits > 19_000, "{hits} of 20000 popular requests were hits");
 }
 
 #[test]

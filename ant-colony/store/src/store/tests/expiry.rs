@@ -54,13 +54,13 @@ fn short_lives_are_removed_within_a_tenth_of_a_second() {
 #[test]
 fn long_lives_are_removed_within_a_sixteenth_of_them() {
     let store = store(16 << 20, 1);
-    for i in 0..10_000 {
+    for i in 0..50_000 {
         set_until(&store, &name(i), NOW + 1_000_000, NOW);
     }
     set_until(&store, "other", NOW + 10_000_000, NOW);
     let full = store.memory().segments;
     assert_eq!(expire(&store, NOW + 999_999), 0);
-    assert_eq!(expire(&store, NOW + 1_062_501), 10_000);
+    assert_eq!(expire(&store, NOW + 1_062_501), 50_000);
     assert_eq!(store.len(0), 1);
     assert!(store.memory().segments * 2 < full);
     store.audit();
@@ -92,10 +92,8 @@ fn a_step_stops_when_its_budget_ends_and_goes_on_later() {
     for i in 0..500 {
         set_until(&store, &name(i), NOW + 60_000, NOW + 1_000);
     }
-    assert_eq!(
-        expire(&store, NOW + 1_000),
-        1_500 - 100 + 300 - 300 + 300 - 0 - 200 - 100
-    );
+    assert_eq!(expire(&store, NOW + 1_000), 1_500);
+    assert_eq!(store.len(0), 500);
     store.audit();
 }
 
