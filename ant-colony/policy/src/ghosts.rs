@@ -75,7 +75,8 @@ impl Ghosts {
     /// Forgets `hash`; answers how many insertions ago it was remembered, about, unless
     /// that is beyond the horizon.
     pub(crate) fn take(&mut self, hash: u64) -> Option<u64> {
-        let start = self.bucket(hash)?;
+        // Before anything was evicted, the table is not touched: it may be large.
+        let start = self.bucket(hash).filter(|_| self.inserted > 0)?;
         let now = self.stamp();
         let print = fingerprint(hash);
         let slot = self.slots[start..start + BUCKET]

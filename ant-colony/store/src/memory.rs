@@ -109,7 +109,7 @@ impl Memory {
     fn reserve(&self, bytes: usize) -> bool {
         let limit = self.limit();
         let grown = |used: usize| used.checked_add(bytes).filter(|&sum| sum <= limit);
-        self.used.fetch_update(Relaxed, Relaxed, grown).is_ok()
+        self.used.try_update(Relaxed, Relaxed, grown).is_ok()
     }
 
     fn release(&self, bytes: usize) {

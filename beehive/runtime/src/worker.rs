@@ -50,6 +50,8 @@ pub(crate) struct Worker {
     tokens_due: Cell<u32>,
     service_ns: Cell<u32>,
     quanta: Cell<u32>,
+    /// The time after the last visit to the reactor.
+    turn_time: Cell<Nanos>,
     /// What the last visit to the reactor brought.
     activity: Cell<Activity>,
 }
@@ -115,6 +117,7 @@ impl Worker {
             tokens_due: Cell::new(0),
             service_ns: Cell::new(0),
             quanta: Cell::new(0),
+            turn_time: Cell::default(),
             activity: Cell::default(),
         }
     }
@@ -167,9 +170,14 @@ impl Worker {
     /// Queues a task that others may take, and wakes one of them if that helps.
     pub(crate) fn push_stealable(&self, task: Runnable) {
         self.stealable.push(task);
-        if self.shared.remotes.len() > 1 {
-            self.shared.offer(&mut self.policy.borrow_mut());
+        if self.shared.remotes.len() == 1 {
+            return;
         }
+        if self.stealable.len() == 1 {
+            // That there is something to take must not wait for the end of the quantum.
+            self.publish(self.turn_time.get());
+        }
+        self.shared.offer(&mut self.policy.borrow_mut());
     }
 
     fn has_tasks(&self) -> bool {
@@ -315,6 +323,8 @@ impl Worker {
     /// What is to be done once per turn with the time that it is after the wait.
     fn note_time(&self) {
         let now = self.now();
+        self.turn_time.set(now);
+        self.policy.borrow_mut().on_events(now, self.activity.get());
         self.publish(now);
         self.fire_timers(now);
     }
@@ -326,9 +336,7 @@ impl Worker {
             stamp: now,
             ..LoadSignal::default()
         };
-        let mut policy = self.policy.borrow_mut();
-        policy.on_events(now, self.activity.get());
-        if policy.on_publish(now, &signal) {
+        if self.policy.borrow_mut().on_publish(now, &signal) {
             self.remote.signal().publish(&signal);
         }
     }

@@ -333,3 +333,46 @@ fn tasks_that_never_got_their_turn_are_dropped_with_the_runtime() {
     drop(runtime);
     assert_eq!(count.load(SeqCst), 1);
 }
+
+#[test]
+fn a_lone_worker_that_sleeps_takes_tasks_from_other_threads() {
+    on_each_reactor(1, |runtime| {
+        let handle = runtime.handle();
+        let (send, received) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            // Long enough for the worker to fall asleep.
+            std::thread::sleep(Duration::from_millis(50));
+            handle.spawn(async move { send.send(()).unwrap() }).detach();
+            received.recv_timeout(Duration::from_secs(2))
+        });
+        runtime.block_on(async {
+            let _ = beehive::time::timeout(Duration::from_secs(3), async {
+                while !thread.is_finished() {
+                    beehive::time::sleep(Duration::from_millis(2_500)).await;
+                }
+            })
+            .await;
+        });
+        assert_eq!(thread.join().unwrap(), Ok(()));
+    });
+}
+
+#[test]
+fn a_long_chain_of_tasks_that_wait_for_each_other_is_dropped_with_the_runtime() {
+    on_each_reactor(1, |runtime| {
+        let (first, dropped) = std::sync::mpsc::channel::<()>();
+        runtime.block_on(async {
+            let mut waiting = spawn(async move {
+                let _held = first;
+                std::future::pending::<()>().await;
+            });
+            for _ in 0..100_000 {
+                waiting = spawn(async move { waiting.await.unwrap() });
+            }
+            waiting.detach();
+            yield_now().await;
+            beehive::time::sleep(Duration::from_millis(100)).await;
+        });
+        drop(dropped);
+    });
+}

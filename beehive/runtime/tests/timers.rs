@@ -129,3 +129,36 @@ fn a_thousand_timers_fire() {
         });
     });
 }
+
+#[test]
+fn a_shared_task_that_sleeps_outlives_the_end_of_block_on() {
+    for workers in [1, 2] {
+        on_each_reactor(workers, |runtime| {
+            let task = runtime.block_on(async {
+                let task = beehive::spawn(sleep(Duration::from_millis(50)));
+                sleep(Duration::from_millis(10)).await;
+                task
+            });
+            let ended = runtime.block_on(timeout(Duration::from_secs(5), task));
+            assert!(ended.is_ok_and(|ended| ended.is_ok()));
+        });
+    }
+}
+
+#[test]
+fn a_sleep_kept_from_an_earlier_block_on_leaves_other_timers_alone() {
+    on_each_reactor(1, |runtime| {
+        let mut kept = Box::pin(sleep(Duration::from_secs(60)));
+        runtime.block_on(async {
+            let _ = timeout(Duration::ZERO, &mut kept).await;
+            let _ = timeout(Duration::from_millis(5), &mut kept).await;
+        });
+        runtime.block_on(async {
+            let other = beehive::spawn_local(sleep(Duration::from_millis(20)));
+            beehive::yield_now().await;
+            drop(kept);
+            let ended = timeout(Duration::from_secs(5), other).await;
+            assert!(ended.is_ok_and(|ended| ended.is_ok()));
+        });
+    });
+}

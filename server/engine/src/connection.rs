@@ -278,9 +278,7 @@ impl Run<'_> {
 
     /// Whether a GET needs none of the checks of the general path.
     fn may_read(&self) -> bool {
-        self.session.authenticated
-            && self.session.reply == ReplyMode::On
-            && !self.session.no_touch
+        self.session.authenticated && self.session.reply == ReplyMode::On && !self.session.no_touch
     }
 
     fn execute_gets(&mut self, keys: &[Key<'_>]) {

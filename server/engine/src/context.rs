@@ -46,11 +46,7 @@ impl<'a> Context<'a> {
     /// Looks a key up for its value, as an access that the cache remembers unless the client has
     /// asked for `CLIENT NO-TOUCH`.
     #[inline]
-    pub(crate) fn read<'s>(
-        &self,
-        shard: &'s mut Shard<'_>,
-        key: &Key<'_>,
-    ) -> Option<Entry<'s>> {
+    pub(crate) fn read<'s>(&self, shard: &'s mut Shard<'_>, key: &Key<'_>) -> Option<Entry<'s>> {
         if self.session.no_touch {
             shard.peek(key, self.now_ms())
         } else {

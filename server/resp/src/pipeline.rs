@@ -76,7 +76,11 @@ impl Pipeline {
         let start = index
             .checked_sub(1)
             .map_or(0, |before| self.requests[before].spans_end);
-        Args::new(input, &self.spans[start..self.requests[index].spans_end], true)
+        Args::new(
+            input,
+            &self.spans[start..self.requests[index].spans_end],
+            true,
+        )
     }
 
     /// Where a request ends in the input.
@@ -121,7 +125,8 @@ mod tests {
 
     #[test]
     fn arguments_are_those_of_each_request_in_order() {
-        let input = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\nPING\r\n*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$2\r\ncd\r\n";
+        let input =
+            b"*2\r\n$3\r\nGET\r\n$1\r\na\r\nPING\r\n*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$2\r\ncd\r\n";
         let (pipeline, at) = gather(input);
         assert_eq!((pipeline.len(), at), (3, input.len()));
         let words = |index| pipeline.args(input, index).iter().collect::<vec::Vec<_>>();

@@ -136,18 +136,32 @@ impl Index {
         }
     }
 
-    /// A slot whose tag fits, in the line where it most likely is, to prefetch its record.
+    /// A slot whose tag fits, in the line where it most likely is.
     #[inline]
-    pub(crate) fn candidate(&self, hash: u64) -> Option<Slot> {
+    pub(crate) fn candidate(&self, hash: u64) -> Option<(Place, Slot)> {
         if self.buckets == 0 {
             return None;
         }
-        let bucket = self.main.get(self.address(hash));
-        let number = Self::home_line(hash);
-        let words = line(bucket, number);
-        Matches::of(words, hash, number)
-            .next()
-            .map(|i| Slot(words[i]))
+        let number = self.address(hash);
+        let home = Self::home_line(hash);
+        let words = line(self.main.get(number), home);
+        let i = Matches::of(words, hash, home).next()?;
+        let place = Place {
+            bucket: Address::Main(number),
+            slot: home * LINE_WORDS + i,
+        };
+        Some((place, Slot(words[i])))
+    }
+
+    /// Whether a candidate that was found earlier is still there.
+    #[inline]
+    pub(crate) fn holds(&self, place: Place, slot: Slot) -> bool {
+        match place.bucket {
+            Address::Main(number) if number < self.buckets => {
+                self.main.get(number)[place.slot] == slot.0
+            }
+            _ => false,
+        }
     }
 
     /// The slot of `hash` whose location satisfies `is_it`.

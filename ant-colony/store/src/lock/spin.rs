@@ -15,10 +15,6 @@ pub(crate) struct Raw {
 // SAFETY: only one caller at a time can change `locked` from false to true, and only
 // the holder sets it back, so the lock is exclusive.
 unsafe impl lock_api::RawMutex for Raw {
-    #[expect(
-        clippy::declare_interior_mutable_const,
-        reason = "the trait asks for an initial value as a constant"
-    )]
     const INIT: Self = Self {
         locked: AtomicBool::new(false),
     };

@@ -282,7 +282,9 @@ impl Log {
         key_bytes.copy_from_slice(key);
         let (value_bytes, zeros) = body[..header.value_len()].split_at_mut(value.len());
         value_bytes.copy_from_slice(value);
-        zeros.fill(0);
+        if !zeros.is_empty() {
+            zeros.fill(0);
+        }
     }
 
     /// Marks a record dead. The large object that it refers to, if any, is returned.

@@ -105,7 +105,7 @@ impl State {
     }
 
     /// Removes flushed records of one segment; answers how many records it looked at.
-    fn sweep_segment(&mut self, id: SegmentId) -> usize {
+    pub(crate) fn sweep_segment(&mut self, id: SegmentId) -> usize {
         let next = id + 1;
         self.sweep = (next < self.log.segment_ids()).then_some(next);
         let Some(segment) = self.log.get_segment(id) else {

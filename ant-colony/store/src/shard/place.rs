@@ -113,22 +113,43 @@ impl State {
         at
     }
 
-    /// Makes the record at `at` the one of its key, in place of an older one.
+    /// Makes the record at `at` the one of its key, which may have had another or not.
     pub(crate) fn link(&mut self, key: &Key<'_>, at: Location, frequency: Frequency, now: Millis) {
-        let expires = self.log.expires_at(at, self.epoch).is_some();
+        match self.find(key) {
+            Some((place, slot)) => self.link_instead(key, place, slot, at, frequency, now),
+            None => self.link_new(key, at, frequency),
+        }
+    }
+
+    /// Makes the record at `at` the first one of its key.
+    pub(crate) fn link_new(&mut self, key: &Key<'_>, at: Location, frequency: Frequency) {
+        self.count_expiring(key, at);
+        self.counts[usize::from(key.db)].keys += 1;
+        self.index
+            .insert(key.hash, Slot::new(key.hash, frequency, at));
+    }
+
+    fn link_instead(
+        &mut self,
+        key: &Key<'_>,
+        place: Place,
+        slot: Slot,
+        at: Location,
+        frequency: Frequency,
+        now: Millis,
+    ) {
+        self.count_expiring(key, at);
         let db = usize::from(key.db);
-        self.counts[db].expiring += usize::from(expires);
-        let Some((place, slot)) = self.find(key) else {
-            self.index
-                .insert(key.hash, Slot::new(key.hash, frequency, at));
-            self.counts[db].keys += 1;
-            return;
-        };
         self.counts[db].expiring -= usize::from(self.expires_at(slot).is_some());
         self.index
             .set(place, slot.with_location(at).with_frequency(frequency));
         drop(self.log.kill(slot.location()));
         self.tidy(slot.location(), now);
+    }
+
+    fn count_expiring(&mut self, key: &Key<'_>, at: Location) {
+        let expires = self.log.expires_at(at, self.epoch).is_some();
+        self.counts[usize::from(key.db)].expiring += usize::from(expires);
     }
 
     /// Queue and frequency for a record of `key`: those of its present one, if any.

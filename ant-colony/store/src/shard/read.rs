@@ -3,7 +3,7 @@
 use super::{Shard, State};
 use crate::Millis;
 use crate::entry::Entry;
-use crate::index::Slot;
+use crate::index::{Place, Slot};
 use crate::key::Key;
 use crate::record::{Header, is_expired};
 
@@ -25,14 +25,40 @@ impl Shard<'_> {
 
     /// Marks an access to a key; whether there is such a key.
     pub fn touch(&mut self, key: &Key<'_>, now: Millis) -> bool {
-        self.state.mark(key, now).is_some()
+        let found = self.state.find(key);
+        found.is_some_and(|found| self.state.mark(found, key.hash, now).is_some())
     }
 }
 
 impl State {
     #[inline]
-    pub(crate) fn get(&mut self, key: &Key<'_>, now: Millis) -> Option<Entry<'_>> {
-        match self.mark(key, now) {
+    fn get(&mut self, key: &Key<'_>, now: Millis) -> Option<Entry<'_>> {
+        let found = self.find(key);
+        self.count(found, key.hash, now)
+    }
+
+    /// Looks a key up that probably is at the place found earlier.
+    #[inline]
+    pub(crate) fn get_candidate(
+        &mut self,
+        key: &Key<'_>,
+        candidate: Option<(Place, Slot)>,
+        now: Millis,
+    ) -> Option<Entry<'_>> {
+        let namespace = self.namespaces[usize::from(key.db)];
+        let found = candidate
+            .filter(|&(place, slot)| {
+                self.index.holds(place, slot)
+                    && self.log.is_key(slot.location(), namespace, key.bytes)
+            })
+            .or_else(|| self.find(key));
+        self.count(found, key.hash, now)
+    }
+
+    /// Counts a hit or a miss.
+    #[inline]
+    fn count(&mut self, found: Option<(Place, Slot)>, hash: u64, now: Millis) -> Option<Entry<'_>> {
+        match found.and_then(|found| self.mark(found, hash, now)) {
             Some(slot) => {
                 self.stats.hits += 1;
                 Some(self.entry(slot, now))
@@ -44,14 +70,13 @@ impl State {
         }
     }
 
-    /// Finds a live key, raises its frequency and sets its access time.
+    /// Raises the frequency of an object and sets its access time, unless it is expired.
     #[inline]
-    fn mark(&mut self, key: &Key<'_>, now: Millis) -> Option<Slot> {
-        let (place, slot) = self.find(key)?;
+    fn mark(&mut self, (place, slot): (Place, Slot), hash: u64, now: Millis) -> Option<Slot> {
         let at = slot.location();
         let (stamp, expires_at) = self.log.times(at, self.epoch);
         if is_expired(expires_at, now) {
-            self.expire(key.hash, place, at, now);
+            self.expire(hash, place, at, now);
             return None;
         }
         self.raise(place, slot);

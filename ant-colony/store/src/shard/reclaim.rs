@@ -38,6 +38,14 @@ impl State {
     /// Frees memory by one bounded step; answers how many bytes, for the budget or as
     /// spare segments. Stops early when `goal` bytes are freed.
     pub(crate) fn reclaim(&mut self, now: Millis, pressure: u8, goal: usize) -> usize {
+        let segments_before = self.log.segment_count();
+        if let Some(id) = self.sweep {
+            // What was flushed goes before anything that is still wanted.
+            self.sweep_segment(id);
+            if self.log.segment_count() < segments_before {
+                return self.log.segment_bytes();
+            }
+        }
         if pressure == 0
             && let Some(id) = self.log.deadest(DEAD_LEVEL_SHORT)
         {

@@ -59,7 +59,11 @@ impl Shard<'_> {
         let state = &mut *self.state;
         let header = state.header(key, shape, shape.words(), value.len(), meta.raw);
         let at = state.append(id, header, meta.expires_at, body, now);
-        state.link(key, at, frequency, now);
+        match found {
+            Some(_) => state.link(key, at, frequency, now),
+            // Making room never adds a key, so it is still absent.
+            None => state.link_new(key, at, frequency),
+        }
         Ok(())
     }
 

@@ -111,14 +111,17 @@ impl Store {
         for key in keys {
             set.shard(key).state.index.prefetch(key.hash);
         }
+        let mut candidates: SmallVec<[_; GUARDS_INLINE]> = SmallVec::new();
         for key in keys {
             let state = &set.shard(key).state;
-            if let Some(slot) = state.index.candidate(key.hash) {
+            let candidate = state.index.candidate(key.hash);
+            if let Some((_, slot)) = candidate {
                 state.log.prefetch(slot.location());
             }
+            candidates.push(candidate);
         }
-        for (i, key) in keys.iter().enumerate() {
-            visit(i, set.shard(key).state.get(key, now));
+        for (i, (key, candidate)) in keys.iter().zip(candidates).enumerate() {
+            visit(i, set.shard(key).state.get_candidate(key, candidate, now));
         }
     }
 }

@@ -91,7 +91,7 @@ impl TcpStream {
         }
         match &mut self.inner {
             Inner::Epoll(registered) => registered.send(buf).await,
-            Inner::Uring(connected) => connected.send(buf, 0).await,
+            Inner::Uring(connected) => connected.send(buf).await,
         }
     }
 

@@ -7,19 +7,23 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use rustix::io::Errno;
+use rustix::net::SendFlags;
+
 use crate::driver::{Driver, Reactor};
 use crate::reactor::uring::{ListenerKey, StreamKey, Uring};
 
 /// A connection's slot; dropping it abandons the slot to the reactor.
 pub(crate) struct Connected {
     driver: Rc<Driver>,
+    fd: Arc<OwnedFd>,
     key: StreamKey,
 }
 
 impl Connected {
     pub(crate) fn new(driver: Rc<Driver>, fd: Arc<OwnedFd>) -> Self {
-        let key = uring(&driver).add_stream(fd);
-        Self { driver, key }
+        let key = uring(&driver).add_stream(fd.clone());
+        Self { driver, fd, key }
     }
 
     pub(crate) fn poll_recv(
@@ -31,10 +35,29 @@ impl Connected {
         uring(&self.driver).poll_receive(self.key, cx, limit, buf)
     }
 
-    /// Sends `buf` from `sent` on.
-    pub(crate) async fn send(&mut self, buf: Vec<u8>, sent: usize) -> (io::Result<()>, Vec<u8>) {
+    /// Sends all of `buf`: at once as far as that goes, unless sends are being batched; what is left
+    /// goes with the next visit to the kernel.
+    pub(crate) async fn send(&mut self, buf: Vec<u8>) -> (io::Result<()>, Vec<u8>) {
+        let sent = match self.send_at_once(&buf) {
+            Ok(sent) if sent == buf.len() => return (Ok(()), buf),
+            Ok(sent) => sent,
+            Err(error) => return (Err(error.into()), buf),
+        };
         let mut next = Some((buf, sent));
         poll_fn(|cx| uring(&self.driver).poll_send(self.key, cx, &mut next)).await
+    }
+}
+
+impl Connected {
+    fn send_at_once(&self, buf: &[u8]) -> rustix::io::Result<usize> {
+        if !uring(&self.driver).may_send_at_once(self.key) {
+            return Ok(0);
+        }
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        match rustix::net::send(&self.fd, buf, flags) {
+            Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+            result => result,
+        }
     }
 }
 

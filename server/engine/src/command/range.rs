@@ -95,7 +95,9 @@ fn getrange(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let (start, end) = (integer(&args[2])?, integer(&args[3])?);
     let key = ctx.key(&args[1]);
     let mut shard = ctx.store().lock(&key);
-    let value = ctx.read(&mut shard, &key).map_or(&[][..], |entry| entry.value);
+    let value = ctx
+        .read(&mut shard, &key)
+        .map_or(&[][..], |entry| entry.value);
     ctx.reply().bulk(part(value, start, end));
     Ok(())
 }

@@ -114,9 +114,10 @@ fn a_stopped_pipeline_whose_last_request_is_cut_goes_on_where_it_was() {
         let (mut start, mut end) = (0, cut);
         loop {
             let mut part = Vec::new();
-            let step = client
-                .connection
-                .process(server.now(), &pipeline[start..end], &mut part, 64);
+            let step =
+                client
+                    .connection
+                    .process(server.now(), &pipeline[start..end], &mut part, 64);
             out.append(&mut part);
             start += step.consumed;
             match step.action {

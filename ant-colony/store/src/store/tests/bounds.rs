@@ -247,6 +247,30 @@ fn flushing_one_database_over_and_over_leaves_the_others_and_no_garbage() {
 }
 
 #[test]
+fn what_was_flushed_goes_before_anything_else_is_evicted() {
+    let store = store(4 << 20, 1);
+    let stays: Vec<_> = (0..5_000).map(name).collect();
+    for text in &stays {
+        let key = store.key(1, text.as_bytes());
+        let value = [1; 100];
+        let done = store.lock(&key).insert(&key, &value, Meta::default(), NOW);
+        done.unwrap();
+    }
+    for round in 0..20 {
+        for i in 0..10_000 {
+            set_len(&store, &std::format!("{round}:{i}"), 100).unwrap();
+        }
+        store.flush(Some(0));
+    }
+    let kept = stays.iter().filter(|text| {
+        let key = store.key(1, text.as_bytes());
+        store.lock(&key).peek(&key, NOW).is_some()
+    });
+    assert_eq!(kept.count(), 5_000);
+    store.audit();
+}
+
+#[test]
 fn a_lowered_limit_is_reached_in_steps() {
     let store = store(32 << 20, 1);
     for i in 0..250_000 {

@@ -245,6 +245,13 @@ impl Run {
     }
 }
 
+/// A few steps through everything, for slow interpreters that look for undefined
+/// behaviour.
+#[test]
+fn a_short_run_agrees_with_a_map() {
+    Run::new(1 << 20, 77, false, 5_000, 50).run(300);
+}
+
 #[test]
 fn with_enough_memory_the_store_agrees_with_a_map() {
     for seed in 0..4 {

@@ -1,5 +1,5 @@
-//! Completion by io_uring: multishot accept and receive, sends that are submitted together with the
-//! wait, in one system call per turn.
+//! Completion by io_uring: multishot accept and receive; sends that are submitted together with the
+//! wait, in one system call per turn, when many connections are active, and leave at once when few.
 //!
 //! Ownership. Whatever the kernel works with belongs to a slot here ([`stream`], [`listener`]) or to
 //! [`buffers`], never to a task. A slot is removed when its socket has been dropped *and* every
@@ -56,6 +56,8 @@ struct State {
     streams: ManuallyDrop<Slab<stream::Slot>>,
     listeners: ManuallyDrop<Slab<listener::Slot>>,
     census: Census,
+    /// The last wait gathered events.
+    batching: bool,
     /// Connections that found no free buffer.
     starved: Vec<usize>,
     /// Things to do once the completions have been taken.
@@ -80,6 +82,7 @@ impl Uring {
             streams: ManuallyDrop::default(),
             listeners: ManuallyDrop::default(),
             census: Census::new(),
+            batching: false,
             starved: Vec::new(),
             follow_ups: Vec::new(),
             unwatched: true,
@@ -130,6 +133,14 @@ impl Uring {
         slot.poll_receive(key.0, &mut state.ring, &mut state.buffers, cx, limit, out)
     }
 
+    /// Whether a send need not wait for the next visit to the kernel. While events are gathered,
+    /// sends leave together, which costs less; a lone answer should leave now, and without a
+    /// completion that would end the next wait at once.
+    pub(crate) fn may_send_at_once(&self, key: StreamKey) -> bool {
+        let state = self.state.borrow();
+        !state.batching && state.streams[key.0].is_send_idle()
+    }
+
     /// Sends the buffer in `next` from the given offset, and gives it back when that is done.
     pub(crate) fn poll_send(
         &self,
@@ -167,6 +178,7 @@ impl Uring {
         let state = &mut *self.state.borrow_mut();
         state.watch();
         state.feed_starved();
+        state.batching = wait.min_events > 1;
         state.ring.enter(timeout, wait)?;
         Ok(state.take_completions(ready))
     }

@@ -100,6 +100,11 @@ impl Slot {
         self.orphan && !self.receiving && !matches!(self.sending, Sending::InFlight { .. })
     }
 
+    /// Whether no send is in flight, whose bytes would have to leave first.
+    pub(super) fn is_send_idle(&self) -> bool {
+        !matches!(self.sending, Sending::InFlight { .. })
+    }
+
     /// Appends received bytes to `out`, at most `limit`.
     pub(super) fn poll_receive(
         &mut self,
