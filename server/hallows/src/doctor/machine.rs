@@ -1,0 +1,155 @@
+//! Facts about this machine, read from the processor, `/proc` and `/sys`. A fact
+//! that cannot be read is `None`: containers hide some of them.
+
+use std::path::Path;
+
+use rustix::process::{Resource, getrlimit};
+
+/// Why something cannot be used, and what to do about it.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    /// What failed.
+    pub(super) reason: String,
+    /// What the user can do.
+    pub(super) remedy: String,
+}
+
+/// What was found; judged by [`super::checks`].
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    /// Marketing name of the processor.
+    pub(super) processor: Option<String>,
+    /// Whether the processor has AVX2.
+    pub(super) avx2: bool,
+    /// Whether the processor has the AVX-512 subsets that compilers use.
+    pub(super) avx512: bool,
+    /// Whether this program was compiled to use AVX2.
+    pub(super) built_for_avx2: bool,
+    /// Cores this process may run on.
+    pub(super) cores: usize,
+    /// Why io_uring cannot be used; `None` when it can.
+    pub(super) io_uring_refusal: Option<Refusal>,
+    /// Policy of transparent huge pages: always, madvise or never.
+    pub(super) huge_pages: Option<String>,
+    /// Pages reserved for explicit huge page users.
+    pub(super) huge_pages_reserved: Option<u64>,
+    /// `vm.overcommit_memory`.
+    pub(super) overcommit: Option<u64>,
+    /// Open files allowed now, and at most; `None` = unlimited.
+    pub(super) nofile: (Option<u64>, Option<u64>),
+    /// `net.core.somaxconn`.
+    pub(super) somaxconn: Option<u64>,
+    /// `kernel.perf_event_paranoid`.
+    pub(super) perf_paranoid: Option<i64>,
+    /// Whether the kernel sees hardware counters.
+    pub(super) perf_hardware: bool,
+    /// Memory of the machine, or of the container where that is less, in bytes.
+    pub(super) memory: Option<u64>,
+}
+
+impl Facts {
+    /// Reads everything below `root`, which is `/` except in tests.
+    pub(super) fn read(root: &Path) -> Self {
+        let number = |path: &str| line(root, path)?.parse().ok();
+        let limit = getrlimit(Resource::Nofile);
+        Self {
+            processor: processor(root),
+            avx2: std::arch::is_x86_feature_detected!("avx2"),
+            avx512: std::arch::is_x86_feature_detected!("avx512f")
+                && std::arch::is_x86_feature_detected!("avx512bw")
+                && std::arch::is_x86_feature_detected!("avx512vl"),
+            built_for_avx2: cfg!(target_feature = "avx2"),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            io_uring_refusal: beehive::probe().io_uring.err().map(|why| Refusal {
+                reason: why.reason,
+                remedy: why.remedy.to_owned(),
+            }),
+            huge_pages: line(root, "sys/kernel/mm/transparent_hugepage/enabled")
+                .as_deref()
+                .and_then(chosen),
+            huge_pages_reserved: number("proc/sys/vm/nr_hugepages"),
+            overcommit: number("proc/sys/vm/overcommit_memory"),
+            nofile: (limit.current, limit.maximum),
+            somaxconn: number("proc/sys/net/core/somaxconn"),
+            perf_paranoid: line(root, "proc/sys/kernel/perf_event_paranoid")
+                .and_then(|text| text.parse().ok()),
+            perf_hardware: ["cpu", "cpu_core", "armv8_pmuv3"].iter().any(|device| {
+                root.join("sys/bus/event_source/devices")
+                    .join(device)
+                    .exists()
+            }),
+            memory: memory(root),
+        }
+    }
+}
+
+fn line(root: &Path, path: &str) -> Option<String> {
+    let text = std::fs::read_to_string(root.join(path)).ok()?;
+    Some(text.lines().next()?.trim().to_owned())
+}
+
+/// The word in brackets of `always [madvise] never`.
+fn chosen(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once('[')?;
+    rest.split_once(']').map(|(word, _)| word.to_owned())
+}
+
+fn processor(root: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(root.join("proc/cpuinfo")).ok()?;
+    let line = text.lines().find(|line| line.starts_with("model name"))?;
+    line.split_once(':').map(|(_, name)| name.trim().to_owned())
+}
+
+fn memory(root: &Path) -> Option<u64> {
+    let text = std::fs::read_to_string(root.join("proc/meminfo")).ok()?;
+    let total = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+    let kib: u64 = total.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    let container = line(root, "sys/fs/cgroup/memory.max").and_then(|text| text.parse().ok());
+    Some((kib << 10).min(container.unwrap_or(u64::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Facts;
+
+    fn root(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        for (path, text) in files {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).expect("a directory");
+            std::fs::write(path, text).expect("a file");
+        }
+        root
+    }
+
+    #[test]
+    fn settings_are_read_as_the_kernel_prints_them() {
+        let root = root(&[
+            (
+                "sys/kernel/mm/transparent_hugepage/enabled",
+                "always [madvise] never\n",
+            ),
+            ("proc/sys/vm/overcommit_memory", "2\n"),
+            ("proc/sys/net/core/somaxconn", "4096\n"),
+            ("proc/sys/kernel/perf_event_paranoid", "-1\n"),
+            ("proc/cpuinfo", "processor\t: 0\nmodel name\t: Test CPU\n"),
+            ("proc/meminfo", "MemTotal:       2048 kB\nMemFree: 1 kB\n"),
+            ("sys/fs/cgroup/memory.max", "1048576\n"),
+        ]);
+        let facts = Facts::read(root.path());
+        assert_eq!(facts.huge_pages.as_deref(), Some("madvise"));
+        assert_eq!(facts.overcommit, Some(2));
+        assert_eq!(facts.somaxconn, Some(4096));
+        assert_eq!(facts.perf_paranoid, Some(-1));
+        assert_eq!(facts.processor.as_deref(), Some("Test CPU"));
+        assert_eq!(facts.memory, Some(1 << 20));
+    }
+
+    #[test]
+    fn a_machine_that_hides_everything_gives_no_facts_and_no_panic() {
+        let facts = Facts::read(root(&[]).path());
+        assert_eq!(facts.huge_pages, None);
+        assert_eq!(facts.memory, None);
+        assert!(!facts.perf_hardware);
+    }
+}

@@ -1,0 +1,323 @@
+//! One client: receive, execute, reply, in that order and never ahead of the
+//! client. While replies wait to be read nothing more is executed or received,
+//! so a client that does not read stops itself and costs one reply buffer.
+//!
+//! The engine borrows requests from the receive buffer. That buffer starts at
+//! 16 KiB, grows with a large request (never further ahead of what has arrived
+//! than twice, so an announced length alone costs nothing), and is shrunk or
+//! given back on the advice of the worker's background task ([`super::cron`]).
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use beehive::net::TcpStream;
+use hallows_engine::{Action, Connection, Now, Step};
+
+use super::slot::{End, INPUT_BASE, Phase, Slot, Trim};
+use super::worker::{Seat, Worker};
+use crate::clock;
+
+/// Replies collected before they are sent.
+const OUTPUT_MAX: usize = 64 * 1024;
+/// Bytes received and sent before other connections get their turn.
+const TURN_MAX: usize = 128 * 1024;
+/// The least by which a receive buffer grows for a large request.
+const GROWTH_MIN: usize = 64 * 1024;
+
+/// One client's connection and its buffers.
+pub(super) struct Client {
+    stream: TcpStream,
+    connection: Connection,
+    worker: Rc<Worker>,
+    slot: Rc<Slot>,
+    input: Vec<u8>,
+    output: Vec<u8>,
+    /// Bytes moved since this task last let others run.
+    turn: usize,
+    /// Bytes that the unfinished request lacks at least.
+    need: usize,
+    _seat: Seat,
+}
+
+/// What ended a wait for requests.
+enum Event {
+    Received(usize),
+    Trim(Trim),
+    Gone,
+}
+
+impl Client {
+    /// Makes the connection known to the worker.
+    pub(super) fn new(
+        stream: TcpStream,
+        connection: Connection,
+        worker: Rc<Worker>,
+        seat: Seat,
+        now: Now,
+    ) -> Self {
+        let slot = Slot::new(stream.shutdown_handle(), now.mono_us);
+        worker.enter(&slot);
+        let (input, output) = (Vec::new(), Vec::new());
+        Self {
+            stream,
+            connection,
+            worker,
+            slot,
+            input,
+            output,
+            turn: 0,
+            need: 1,
+            _seat: seat,
+        }
+    }
+
+    /// Serves the client until one side ends the connection.
+    pub(super) async fn serve(mut self) {
+        let why = loop {
+            if let Err(end) = self.cycle().await {
+                break end;
+            }
+        };
+        let client = self.connection.client();
+        let (id, addr) = (client.id(), client.addr());
+        if why.is_remarkable() {
+            tracing::warn!(id, addr, %why, "client closed");
+        } else {
+            tracing::debug!(id, addr, %why, "client closed");
+        }
+    }
+
+    /// Receives once and answers every complete request.
+    async fn cycle(&mut self) -> Result<(), End> {
+        self.make_room()?;
+        match self.wait().await {
+            Event::Gone => Err(self.slot.verdict()),
+            Event::Trim(trim) => {
+                self.trim(trim);
+                Ok(())
+            }
+            Event::Received(count) => {
+                self.turn += count;
+                self.slot
+                    .peak
+                    .set(self.slot.peak.get().max(self.input.len()));
+                if self.input.capacity() != self.slot.capacity.get() {
+                    self.tell_buffer();
+                    self.charge(0)?;
+                }
+                self.execute().await
+            }
+        }
+    }
+
+    /// Waits for requests or for advice about the receive buffer.
+    async fn wait(&mut self) -> Event {
+        self.slot.phase.set(Phase::Reading);
+        let slot = &self.slot;
+        let turn = &mut self.turn;
+        let mut receive = pin!(self.stream.recv(&mut self.input));
+        poll_fn(|cx| {
+            if let Some(trim) = slot.take_trim() {
+                return Poll::Ready(Event::Trim(trim));
+            }
+            match receive.as_mut().poll(cx) {
+                Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(Event::Gone),
+                Poll::Ready(Ok(count)) => Poll::Ready(Event::Received(count)),
+                Poll::Pending => {
+                    *turn = 0;
+                    slot.register(cx.waker());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    /// Executes the requests received and sends their replies.
+    async fn execute(&mut self) -> Result<(), End> {
+        let mut start = 0;
+        let mut window = TURN_MAX;
+        loop {
+            let end = self.input.len().min(start + window);
+            let step = self.process(start, end)?;
+            start += step.consumed;
+            match step.action {
+                Action::Read { need } if end == self.input.len() => {
+                    self.need = need;
+                    break;
+                }
+                // The window cut a request: widen it around the rest.
+                // At least by half, as a request of many short arguments never says
+                // how much it lacks.
+                Action::Read { need } => {
+                    let seen = end - start;
+                    window = (seen + need.max(seen / 2)).max(TURN_MAX);
+                }
+                Action::Flush => self.flush().await?,
+                Action::Sleep { us } => {
+                    self.flush().await?;
+                    beehive::time::sleep(Duration::from_micros(us)).await;
+                }
+                Action::Close => {
+                    self.flush().await?;
+                    return Err(End::Asked);
+                }
+            }
+            self.share_turn(step.consumed).await;
+        }
+        self.consume(start);
+        self.flush().await?;
+        self.share_turn(0).await;
+        Ok(())
+    }
+
+    /// Executes what lies between `start` and `end`; a panic is this connection's
+    /// end and nobody else's.
+    fn process(&mut self, start: usize, end: usize) -> Result<Step, End> {
+        let now = clock::now();
+        self.slot.phase.set(Phase::Executing);
+        self.slot.active_us.set(now.mono_us);
+        if self.output.capacity() == 0 {
+            self.output = self.worker.take_buffer();
+        }
+        let (connection, input, output) = (
+            &mut self.connection,
+            &self.input[start..end],
+            &mut self.output,
+        );
+        isolated(|| connection.process(now, input, output, OUTPUT_MAX))
+    }
+
+    /// Sends the replies collected; waits until the client has taken them.
+    async fn flush(&mut self) -> Result<(), End> {
+        let len = self.output.len();
+        if len == 0 {
+            self.worker.give_buffer(std::mem::take(&mut self.output));
+            return Ok(());
+        }
+        let limit = self.worker.shared.engine.settings().output_limit();
+        if limit.hard_bytes > 0 && len as u64 > limit.hard_bytes {
+            return Err(End::OutputLimit);
+        }
+        if len > OUTPUT_MAX {
+            self.charge(self.output.capacity())?;
+        }
+        self.slot.phase.set(Phase::Writing(len));
+        let (sent, buffer) = self.stream.send(std::mem::take(&mut self.output)).await;
+        self.worker.give_buffer(buffer);
+        if len > OUTPUT_MAX {
+            self.charge(0)?;
+        }
+        self.turn += len;
+        sent.map_err(|_| self.slot.verdict())
+    }
+
+    /// Lets other connections run when this one has had its share.
+    async fn share_turn(&mut self, moved: usize) {
+        self.turn += moved;
+        if self.turn >= TURN_MAX {
+            self.turn = 0;
+            beehive::yield_now().await;
+        }
+    }
+
+    /// Drops the requests that were executed from the receive buffer.
+    fn consume(&mut self, start: usize) {
+        if start == self.input.len() {
+            self.input.clear();
+        } else {
+            self.input.drain(..start);
+        }
+        self.slot.unfinished.set(self.input.len());
+        self.tell_buffer();
+    }
+
+    /// Makes room for what the unfinished request lacks. Without one, the stream
+    /// makes room when something arrives, so that an idle client has no buffer.
+    fn make_room(&mut self) -> Result<(), End> {
+        let (len, capacity) = (self.input.len(), self.input.capacity());
+        if len == 0 || capacity - len >= self.need {
+            return Ok(());
+        }
+        let limit = self.worker.shared.engine.settings().query_buffer_max();
+        let wanted = len.saturating_add(self.need);
+        if wanted > limit {
+            return Err(End::QueryLimit);
+        }
+        // A request of many short arguments never says how much it lacks: growing by
+        // no less than half keeps the copying linear.
+        let ahead = self
+            .need
+            .max(len / 2)
+            .clamp(GROWTH_MIN, len.max(GROWTH_MIN));
+        let target = (len + ahead).max(INPUT_BASE);
+        if target <= capacity {
+            return Ok(());
+        }
+        self.input.reserve_exact(target - len);
+        Ok(())
+    }
+
+    /// Makes the receive buffer smaller.
+    fn trim(&mut self, trim: Trim) {
+        match trim {
+            Trim::Release if self.input.is_empty() => self.input = Vec::new(),
+            Trim::Release => {}
+            Trim::Shrink(capacity) => self.input.shrink_to(capacity),
+        }
+        self.tell_buffer();
+        // Less memory than before cannot be refused.
+        let _ = self.charge(0);
+    }
+
+    /// Tells others how large the receive buffer is.
+    fn tell_buffer(&self) {
+        self.slot.capacity.set(self.input.capacity());
+        self.connection
+            .client()
+            .set_query_free(self.input.capacity() - self.input.len());
+    }
+
+    /// Counts the receive buffer and `output` bytes of replies against the limit
+    /// of all clients. A client that grows beyond its base is refused more when
+    /// the limit is reached.
+    fn charge(&self, output: usize) -> Result<(), End> {
+        let shared = &self.worker.shared;
+        let total = self.input.capacity() + output;
+        let grows = total > self.slot.charged.get();
+        shared.charge(&self.slot, total);
+        if grows && total > INPUT_BASE && shared.over_client_memory() {
+            return Err(End::ClientMemory);
+        }
+        Ok(())
+    }
+}
+
+/// Turns a panic into the end of one connection. What the connection had borrowed
+/// is dropped with it, and the store unlocks as it unwinds, so nobody sees a
+/// half-done change of the connection's own state.
+fn isolated<T>(execute: impl FnOnce() -> T) -> Result<T, End> {
+    catch_unwind(AssertUnwindSafe(execute)).map_err(|_| End::Panicked)
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.worker.shared.charge(&self.slot, 0);
+        self.worker.leave(&self.slot);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{End, isolated};
+
+    #[test]
+    fn a_panic_while_executing_is_the_end_of_its_connection_only() {
+        assert_eq!(isolated(|| 7), Ok(7));
+        assert_eq!(isolated(|| panic!("a defect")), Err::<(), _>(End::Panicked));
+    }
+}

@@ -1,0 +1,17 @@
+//! Results on standard output; a reader that goes away early (`| head`) is not
+//! a failure.
+
+use std::io::{ErrorKind, Write};
+
+use crate::failure::Failure;
+
+/// Writes `text` to standard output.
+pub(crate) fn write(text: &[u8]) -> Result<(), Failure> {
+    match std::io::stdout().write_all(text) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::failed(
+            format!("cannot write the result: {error}"),
+            "Check where standard output goes.",
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,205 @@
+//! Many connections, and connections that misbehave: 10,000 at once, those that
+//! vanish in the middle of a command, that never read, that send a byte at a
+//! time. The others must not notice.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use redis::Commands;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::support::{Raw, Server, backends, set, wait_for};
+
+const WANTED: usize = 10_000;
+
+/// How many connections this process may open, after raising its limit.
+fn connections_possible() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    setrlimit(Resource::Nofile, raised).expect("a soft limit can be raised to the hard one");
+    let files = limit
+        .maximum
+        .map_or(usize::MAX, |files| usize::try_from(files).unwrap());
+    let possible = WANTED.min(files.saturating_sub(500));
+    if possible < WANTED {
+        eprintln!("REDUCED: {possible} connections instead of {WANTED}: nofile is {files}");
+    }
+    possible
+}
+
+#[test]
+fn ten_thousand_connections_are_all_answered() {
+    let count = connections_possible();
+    for io in backends() {
+        let server = Server::start(&["--io", io, "--maxclients", "10000"]);
+        // One is left for the client that counts.
+        let mut connections: Vec<Raw> = (1..count).map(|_| server.connect()).collect();
+        for connection in &mut connections {
+            connection.send(b"*1\r\n$4\r\nPING\r\n");
+        }
+        for connection in &mut connections {
+            connection.expect("+PONG\r\n");
+        }
+        let info: String = redis::cmd("INFO")
+            .arg("clients")
+            .query(&mut server.client())
+            .unwrap();
+        assert!(
+            info.contains(&format!("connected_clients:{count}")),
+            "{info}"
+        );
+        drop(connections);
+        wait_for("the connections to go", || {
+            let info: redis::InfoDict = redis::cmd("INFO").query(&mut server.client()).ok()?;
+            (info.get::<usize>("connected_clients")? == 1).then_some(())
+        });
+    }
+}
+
+#[test]
+fn clients_that_vanish_in_the_middle_of_a_command_leave_no_trace() {
+    for io in backends() {
+        let server = Server::start(&["--io", io]);
+        let request = set("half", &[b'x'; 100_000]);
+        for cut in [1, 5, 20, 30, 1000, request.len() - 1] {
+            for abort in [false, true] {
+                let mut raw = server.connect();
+                raw.send(&request[..cut]);
+                if abort {
+                    // Closing with unread data sends a reset instead of an end.
+                    raw.send(b"");
+                    raw.stream.shutdown(std::net::Shutdown::Read).unwrap();
+                }
+            }
+        }
+        let mut client = server.client();
+        assert!(!client.exists::<_, bool>("half").unwrap());
+        wait_for("the vanished to be forgotten", || {
+            let info: redis::InfoDict = redis::cmd("INFO").query(&mut client).unwrap();
+            (info.get::<usize>("connected_clients")? == 1).then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_client_that_sends_a_byte_at_a_time_is_answered_and_stops_nobody() {
+    for io in backends() {
+        let server = Server::start(&["--io", io, "--workers", "1"]);
+        let mut slow = server.connect();
+        let mut client = server.client();
+        for byte in set("slow", b"patience").iter().chain(b"PING\r\n") {
+            slow.send(&[*byte]);
+            std::thread::sleep(Duration::from_millis(5));
+            let started = Instant::now();
+            let _: () = client.set("quick", "1").unwrap();
+            assert!(started.elapsed() < Duration::from_secs(1));
+        }
+        slow.expect("+OK\r\n+PONG\r\n");
+        assert_eq!(client.get::<_, String>("slow").unwrap(), "patience");
+    }
+}
+
+/// Sends GETs of a large value without ever reading, until the server stops
+/// taking them or closes.
+fn flood(raw: &mut Raw) {
+    raw.stream
+        .set_write_timeout(Some(Duration::from_millis(200)))
+        .unwrap();
+    let requests = b"*2\r\n$3\r\nGET\r\n$5\r\nlarge\r\n".repeat(1000);
+    while raw.stream.write_all(&requests).is_ok() {}
+}
+
+#[test]
+fn clients_that_never_read_are_held_back_and_then_closed() {
+    for io in backends() {
+        let server = Server::start(&["--io", io, "--workers", "1", "--output-timeout", "1"]);
+        let mut client = server.client();
+        let _: () = client.set("large", vec![b'x'; 100_000]).unwrap();
+        let mut deaf: Vec<Raw> = (0..5).map(|_| server.connect()).collect();
+        let before = server.rss();
+        for raw in &mut deaf {
+            flood(raw);
+            let started = Instant::now();
+            assert_eq!(client.get::<_, Vec<u8>>("large").unwrap().len(), 100_000);
+            assert!(started.elapsed() < Duration::from_secs(1));
+        }
+        let grown = server.rss().saturating_sub(before);
+        assert!(grown < 32 << 20, "unread replies took {grown} bytes");
+        wait_for("the deaf to be closed", || {
+            let info: redis::InfoDict = redis::cmd("INFO").query(&mut client).unwrap();
+            (info.get::<usize>("connected_clients")? == 1).then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_pipeline_of_any_depth_is_answered_in_order() {
+    for io in backends() {
+        let server = Server::start(&["--io", io]);
+        let mut raw = server.connect();
+        let mut reader = Raw {
+            stream: raw.stream.try_clone().unwrap(),
+        };
+        let count = 50_000;
+        let writer = std::thread::spawn(move || {
+            let mut requests = Vec::new();
+            for i in 0..count {
+                requests.extend_from_slice(format!("ECHO {i}\r\n").as_bytes());
+            }
+            raw.send(&requests);
+            raw
+        });
+        for i in 0..count {
+            let text = i.to_string();
+            reader.expect(&format!("${}\r\n{text}\r\n", text.len()));
+        }
+        writer.join().unwrap();
+    }
+}
+
+#[test]
+fn replies_larger_than_any_buffer_arrive_whole() {
+    for io in backends() {
+        let server = Server::start(&["--io", io]);
+        let mut client = server.client();
+        let value: Vec<u8> = (0..20_000_000u32).map(|i| (i % 251) as u8).collect();
+        let _: () = client.set("large", &value).unwrap();
+        assert!(client.get::<_, Vec<u8>>("large").unwrap() == value);
+        let _: usize = client.append("large", "tail").unwrap();
+        assert_eq!(client.strlen::<_, usize>("large").unwrap(), value.len() + 4);
+    }
+}
+
+#[test]
+fn a_flood_of_pipelines_does_not_keep_others_waiting() {
+    for io in backends() {
+        let server = Server::start(&["--io", io, "--workers", "1"]);
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for id in 0..4 {
+                let (stop, server) = (&stop, &server);
+                scope.spawn(move || {
+                    let mut raw = server.connect();
+                    let requests = set(&format!("flood:{id}"), b"x").repeat(5000);
+                    while !stop.load(Relaxed) {
+                        raw.send(&requests);
+                        raw.expect(&"+OK\r\n".repeat(5000));
+                    }
+                });
+            }
+            let mut client = server.client();
+            let mut longest = Duration::ZERO;
+            for i in 0..50 {
+                let started = Instant::now();
+                let _: () = client.set("calm", i).unwrap();
+                longest = longest.max(started.elapsed());
+            }
+            stop.store(true, Relaxed);
+            assert!(longest < Duration::from_secs(1), "{io}: waited {longest:?}");
+        });
+    }
+}
