@@ -1,0 +1,214 @@
+//! Suite `server`: hallows beside redis, memcached and the bare epoll stub.
+//!
+//! [`subjects`] starts them, [`throughput`], [`latency`] and [`memory`] measure. A peer that is not
+//! there, or a backend that this machine refuses, is left out and named at the end; without hallows
+//! itself there is nothing to compare and the suite fails.
+
+mod latency;
+mod memory;
+mod redis_benchmark;
+mod subjects;
+mod throughput;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+
+use crate::harness::{Measured, report};
+use crate::machine::Cores;
+use subjects::{Setting, Starter};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Fewer rounds with fewer requests: under two minutes in all.
+    #[arg(long)]
+    quick: bool,
+    /// A few requests per workload: shows that everything runs, measures nothing worth reading.
+    #[arg(long, conflicts_with = "quick")]
+    tiny: bool,
+    /// Rounds per workload [default: 5, with --quick 3, with --tiny 1].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: Option<u16>,
+    /// Only these workloads.
+    #[arg(long, value_enum, value_name = "WORKLOAD,..", value_delimiter = ',')]
+    only: Vec<Workload>,
+    /// Write the rows to this file as well, as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// The program to measure [default: `hallows` beside this harness].
+    #[arg(long, value_name = "PROGRAM")]
+    hallows: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Workload {
+    SetP1,
+    GetP1,
+    SetP16,
+    GetP16,
+    P50Lone,
+    BytesPerKey,
+    BytesPerKeyTtl,
+}
+
+/// How much of everything.
+struct Plan {
+    rounds: usize,
+    /// Memory hardly varies between rounds.
+    memory_rounds: usize,
+    /// Keys that throughput and latency touch at random.
+    keys: u64,
+    /// Requests per round without pipelining, and in pipelines of 16.
+    requests_p1: usize,
+    requests_p16: usize,
+    latency_requests: usize,
+    memory_keys: u64,
+    /// Between the last write and the look at the resident memory.
+    memory_settle: Duration,
+}
+
+impl Plan {
+    fn of(options: &Options) -> Plan {
+        let mut plan = if options.tiny {
+            Plan {
+                rounds: 1,
+                memory_rounds: 1,
+                keys: 1_000,
+                requests_p1: 1_000,
+                requests_p16: 8_000,
+                latency_requests: 100,
+                memory_keys: 5_000,
+                memory_settle: Duration::from_millis(100),
+            }
+        } else if options.quick {
+            Plan {
+                rounds: 3,
+                memory_rounds: 1,
+                keys: 100_000,
+                requests_p1: 20_000,
+                requests_p16: 128_000,
+                latency_requests: 3_000,
+                memory_keys: 500_000,
+                memory_settle: Duration::from_secs(12),
+            }
+        } else {
+            Plan {
+                rounds: 5,
+                memory_rounds: 3,
+                keys: 100_000,
+                requests_p1: 200_000,
+                requests_p16: 1_000_000,
+                latency_requests: 20_000,
+                memory_keys: 500_000,
+                memory_settle: Duration::from_secs(12),
+            }
+        };
+        if let Some(rounds) = options.rounds {
+            plan.rounds = usize::from(rounds);
+            plan.memory_rounds = usize::from(rounds);
+        }
+        plan
+    }
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let plan = Plan::of(options);
+    let cores = Cores::find()?;
+    let hallows = match &options.hallows {
+        Some(path) => path.clone(),
+        None => beside_this_program("hallows")?,
+    };
+    let mut starter = Starter::new(&cores, hallows, beside_this_program("epoll-stub")?);
+    if !cores.are_separate() {
+        starter.note("only one core: server and client share it".to_owned());
+    }
+    if !redis_benchmark::is_installed() {
+        let text = "redis-benchmark is not installed (Debian package redis-tools): \
+                    redis and the stub are left out of set_* and get_*";
+        starter.note(text.to_owned());
+    }
+    let wanted = |workload: Workload| options.only.is_empty() || options.only.contains(&workload);
+    let measured = measure(&mut starter, &plan, wanted)?;
+
+    let rows: Vec<_> = measured.iter().flat_map(Measured::rows).collect();
+    print!("{}", report::table(&rows));
+    println!();
+    for program in ["redis-server", "memcached"] {
+        if let Some(version) = subjects::version(program) {
+            println!("{version}");
+        }
+    }
+    for note in starter.notes() {
+        println!("note: {note}");
+    }
+    if let Some(path) = &options.json {
+        report::write_json(path, &rows)?;
+    }
+    if rows.is_empty() {
+        bail!("no peer to compare with; `cargo xtask test` installs redis and memcached");
+    }
+    Ok(())
+}
+
+fn measure(
+    starter: &mut Starter,
+    plan: &Plan,
+    wanted: impl Fn(Workload) -> bool,
+) -> Result<Vec<Measured>> {
+    let cores = starter.cores;
+    let mut measured = Vec::new();
+    for setting in Setting::ALL {
+        let loads: Vec<_> = throughput::WORKLOADS
+            .iter()
+            .filter(|(workload, ..)| wanted(*workload))
+            .collect();
+        let lone = setting == Setting::Pinned && wanted(Workload::P50Lone);
+        if loads.is_empty() && !lone {
+            continue;
+        }
+        let servers = starter.start_all(setting, plan.keys)?;
+        for load in loads {
+            measured.extend(throughput::run(&servers, cores, *load, plan)?);
+        }
+        if lone {
+            measured.push(latency::run(&servers, cores, plan)?);
+        }
+    }
+    let memory: Vec<_> = [Workload::BytesPerKey, Workload::BytesPerKeyTtl]
+        .into_iter()
+        .filter(|workload| wanted(*workload))
+        .collect();
+    if !memory.is_empty() {
+        measured.extend(memory::run(starter, &memory, plan)?);
+    }
+    Ok(measured)
+}
+
+fn beside_this_program(name: &str) -> Result<PathBuf> {
+    let path = std::env::current_exe()?.with_file_name(name);
+    if !path.exists() {
+        bail!(
+            "{} does not exist; `cargo xtask bench server` builds it",
+            path.display()
+        );
+    }
+    Ok(path)
+}
+
+impl Workload {
+    /// The name in tables and rows is the one on the command line.
+    fn name(self) -> &'static str {
+        match self {
+            Workload::SetP1 => "set_p1",
+            Workload::GetP1 => "get_p1",
+            Workload::SetP16 => "set_p16",
+            Workload::GetP16 => "get_p16",
+            Workload::P50Lone => "p50_lone",
+            Workload::BytesPerKey => "bytes_per_key",
+            Workload::BytesPerKeyTtl => "bytes_per_key_ttl",
+        }
+    }
+}

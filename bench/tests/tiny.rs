@@ -1,0 +1,67 @@
+//! Every suite once, tiny: that it still runs to its end and writes what scripts rely on. The
+//! figures of such a run mean nothing.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+const HARNESS: &str = env!("CARGO_BIN_EXE_hallows-bench");
+
+/// Builds the measured program with the profile of this test, beside the harness.
+fn build_hallows() -> PathBuf {
+    let harness = Path::new(HARNESS);
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--package", "hallows"]);
+    if harness
+        .parent()
+        .is_some_and(|folder| folder.ends_with("release"))
+    {
+        cargo.arg("--release");
+    }
+    let status = cargo.status().expect("cargo runs");
+    assert!(status.success(), "hallows does not build");
+    harness.with_file_name("hallows")
+}
+
+fn installed(program: &str) -> bool {
+    Command::new(program).arg("--version").output().is_ok()
+}
+
+#[test]
+fn the_server_suite_runs_whole_and_its_rows_are_complete() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let json = folder.path().join("rows.json");
+    let output = Command::new(HARNESS)
+        .args(["server", "--tiny", "--json"])
+        .arg(&json)
+        .arg("--hallows")
+        .arg(build_hallows())
+        .output()
+        .expect("the harness runs");
+    let (table, progress) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{progress}{table}");
+
+    let text = std::fs::read_to_string(&json).expect("rows were written");
+    let rows: Vec<Value> = serde_json::from_str(&text).expect("a list");
+    let mut expected = vec!["p50_lone"];
+    if installed("redis-server") && installed("redis-benchmark") {
+        expected.extend(["set_p1", "get_p1", "set_p16", "get_p16"]);
+        expected.extend(["bytes_per_key", "bytes_per_key_ttl"]);
+    }
+    for workload in expected {
+        assert!(
+            rows.iter().any(|row| row["workload"] == workload),
+            "no row of {workload}:\n{progress}{table}"
+        );
+    }
+    for row in &rows {
+        for figure in ["ours", "peer_value", "ratio"] {
+            let value = row[figure].as_f64();
+            assert!(value.is_some_and(|value| value > 0.0), "{figure} of {row}");
+        }
+    }
+}

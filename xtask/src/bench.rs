@@ -1,0 +1,24 @@
+//! `cargo xtask bench SUITE`: builds the measured programs as users get them, then hands over to
+//! the harness in `bench/`, which owns the suites and their arguments.
+
+use std::ffi::OsString;
+
+use anyhow::Result;
+
+use crate::shell;
+use crate::workspace::Workspace;
+
+pub(crate) fn run(workspace: &Workspace, suite: &str, arguments: &[OsString]) -> Result<()> {
+    // One by one: built together they would share features that users' builds do not have.
+    for package in ["hallows", "hallows-bench"] {
+        shell::run(shell::cargo().current_dir(&workspace.root).args([
+            "build",
+            "--release",
+            "--package",
+            package,
+        ]))?;
+    }
+    // The caller's folder stays current: `--json FILE` is relative to where the user is.
+    let mut harness = std::process::Command::new(workspace.program("release", "hallows-bench"));
+    shell::run(harness.arg(suite).args(arguments))
+}
