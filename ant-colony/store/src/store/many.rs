@@ -92,7 +92,7 @@ impl Store {
         }
         for key in keys {
             if let Some(shard) = self.try_lock_shard(self.shard_of(key))
-                && let Some(slot) = shard.state.index.candidate(key.hash)
+                && let Some((_, slot)) = shard.state.index.candidate(key.hash)
             {
                 shard.state.log.prefetch(slot.location());
             }
@@ -120,8 +120,8 @@ impl Store {
             }
             candidates.push(candidate);
         }
-        for (i, (key, candidate)) in keys.iter().zip(candidates).enumerate() {
-            visit(i, set.shard(key).state.get_candidate(key, candidate, now));
+        for (i, (key, candidate)) in keys.iter().zip(&candidates).enumerate() {
+            visit(i, set.shard(key).state.get_candidate(key, *candidate, now));
         }
     }
 }

@@ -247,6 +247,39 @@ fn flushing_one_database_over_and_over_leaves_the_others_and_no_garbage() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "it flushes 65,000 times")]
+fn no_flushed_key_comes_back_in_another_database_when_the_namespaces_start_again() {
+    let store = store(16 << 20, 1);
+    let put = |db, name: &str| {
+        let key = store.key(db, name.as_bytes());
+        let mut shard = store.lock(&key);
+        shard.insert(&key, b"v", Meta::default(), NOW).unwrap();
+    };
+    put(0, "keeps the others from being all there is");
+    put(7, "a");
+    store.flush(Some(7));
+    // The database keeps this namespace until the numbers have started again.
+    put(7, "old");
+    while *store.last_namespace.lock() != 1 {
+        put(1, "b");
+        store.flush(Some(1));
+    }
+    let old = store.key(7, b"old");
+    std::eprintln!("old there {} last {} ns {:?}", store.lock(&old).peek(&old, NOW).is_some(), *store.last_namespace.lock(), store.lock(&old).state.namespaces);
+    store.flush(Some(7));
+    std::eprintln!("last {} ns {:?} sweep {:?}", *store.last_namespace.lock(), store.lock(&old).state.namespaces, store.lock(&old).state.sweep);
+    for _ in 0..10 {
+        put(1, "b");
+        store.flush(Some(1));
+    std::eprintln!("last {} ns {:?}", *store.last_namespace.lock(), store.lock(&old).state.namespaces);
+        assert_eq!(store.scan(1, 0, 100, NOW, |key, _| panic!("{key:?}")), 0);
+        let old = store.key(1, b"old");
+        assert!(store.lock(&old).peek(&old, NOW).is_none());
+    }
+    store.audit();
+}
+
+#[test]
 fn what_was_flushed_goes_before_anything_else_is_evicted() {
     let store = store(4 << 20, 1);
     let stays: Vec<_> = (0..5_000).map(name).collect();
