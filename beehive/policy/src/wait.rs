@@ -4,7 +4,7 @@
 //! peer's. When many connections are active it pays to let several requests arrive first: about a
 //! fifth of the CPU time per request. With few it would only add latency. So gathering needs proof
 //! of a crowd: the last [`WINDOW_EVENTS`] events came from many different connections and in quick
-//! succession. Then two waits end at least a period apart (60 µs); work done in between counts, so a
+//! succession. Then two waits end at least a period apart (100 µs); work done in between counts, so a
 //! worker with much to do never waits longer than it would anyway. A connection alone never looks
 //! like a crowd, however fast it asks.
 
@@ -43,9 +43,9 @@ pub const WINDOW_EVENTS: u32 = 64;
 /// waiting for more wastes the time of all.
 const ACTIVE_MIN: u32 = 16;
 /// Shortest time between the ends of two waits while gathering.
-const PERIOD: Nanos = Nanos(60_000);
+const PERIOD: Nanos = Nanos(100_000);
 /// A period must bring at least this many events on average, or it is not worth waiting for them.
-const EVENTS_PER_PERIOD: u64 = 3;
+const EVENTS_PER_PERIOD: u64 = 2;
 /// A window must not take longer than this.
 const WINDOW_MAX: Nanos = Nanos(WINDOW_EVENTS as u64 * PERIOD.0 / EVENTS_PER_PERIOD);
 /// Do not gather more events than this: enough to share the cost, and replies should leave.
@@ -145,7 +145,7 @@ mod tests {
             wait,
             Wait {
                 min_events: EVENTS_MAX,
-                gather_us: 50
+                gather_us: 90
             }
         );
     }
@@ -154,14 +154,14 @@ mod tests {
     fn a_worker_with_a_period_of_work_does_not_wait_longer() {
         let mut gather = Gather::new(true);
         let (_, now) = after_events(&mut gather, 50, 8);
-        assert_eq!(gather.decide(|| Nanos(now + 58 * US)), Wait::FIRST);
+        assert_eq!(gather.decide(|| Nanos(now + 98 * US)), Wait::FIRST);
     }
 
     #[test]
     fn gathering_ends_soon_after_the_crowd_has_gone() {
         let mut gather = Gather::new(true);
         let (_, now) = after_events(&mut gather, 50, 8);
-        let later = Nanos(now + 2_000 * US);
+        let later = Nanos(now + 4_000 * US);
         gather.observe(
             later,
             Activity {

@@ -99,7 +99,7 @@ impl Builder {
         self
     }
 
-    /// Whether a worker with many active connections waits a moment (up to 60 µs) for several
+    /// Whether a worker with many active connections waits a moment (up to 100 µs) for several
     /// events before it works on them. It saves much CPU time and costs some latency under load; a
     /// lone request is never delayed. On by default.
     #[must_use]
