@@ -63,13 +63,19 @@ impl TcpStream {
 
     fn poll_recv(&mut self, cx: &Context<'_>, buf: &mut Vec<u8>) -> Poll<io::Result<usize>> {
         ready!(self.driver.poll_budget(cx))?;
+        let had_memory = buf.capacity() > 0;
         if buf.len() == buf.capacity() {
             buf.reserve(RECEIVE_BYTES);
         }
-        match &mut self.inner {
+        let received = match &mut self.inner {
             Inner::Epoll(registered) => registered.poll_recv(cx, buf),
             Inner::Uring(connected) => connected.poll_recv(cx, buf),
+        };
+        if received.is_pending() && !had_memory {
+            // A connection that waits without memory of its own goes on without it.
+            *buf = Vec::new();
         }
+        received
     }
 
     /// Sends all of `buf` and gives it back, with its content.
