@@ -236,8 +236,9 @@ impl Client {
         self.tell_buffer();
     }
 
-    /// Makes room for what the unfinished request lacks. Without one, the stream
-    /// makes room when something arrives, so that an idle client has no buffer.
+    /// Makes room for what the unfinished request lacks. Without one nothing is
+    /// needed here: to a buffer without capacity the stream itself gives the base
+    /// size, which counts as this client's once something has been received.
     fn make_room(&mut self) -> Result<(), End> {
         let (len, capacity) = (self.input.len(), self.input.capacity());
         if len == 0 || capacity - len >= self.need {

@@ -161,6 +161,26 @@ fn a_pipeline_of_any_depth_is_answered_in_order() {
     }
 }
 
+/// Far more than a turn of one connection, none of it long: a receive buffer that grew only by what
+/// the next argument lacks would parse it thousands of times and miss the client's time limit.
+#[test]
+fn a_request_of_very_many_short_arguments_is_answered() {
+    const PAIRS: usize = 50_000;
+    for io in backends() {
+        let server = Server::start(&["--io", io]);
+        let mut request = format!("*{}\r\n$4\r\nMSET\r\n", 1 + 2 * PAIRS).into_bytes();
+        for i in 0..PAIRS {
+            let key = format!("k{i}");
+            request.extend(format!("${}\r\n{key}\r\n$1\r\nv\r\n", key.len()).bytes());
+        }
+        let mut raw = server.connect();
+        raw.send(&request);
+        raw.expect("+OK\r\n");
+        raw.send(b"DBSIZE\r\n");
+        raw.expect(&format!(":{PAIRS}\r\n"));
+    }
+}
+
 #[test]
 fn replies_larger_than_any_buffer_arrive_whole() {
     for io in backends() {
