@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::JoinHandle as ThreadHandle;
 
 use beehive_policy::{LoadSignal, Policy, WorkerId};
-use beehive_task::{JoinHandle, Runnable};
+use beehive_task::JoinHandle;
 use crossbeam_deque::Worker as Deque;
 use parking_lot::Mutex;
 
@@ -19,7 +19,7 @@ use crate::builder::{Backend, Builder, Settings};
 use crate::remote::Remote;
 use crate::shared::Shared;
 use crate::spawn::{spawn_on, spawn_shared};
-use crate::worker::{self, Worker};
+use crate::worker::{self, Kept, Worker};
 
 /// A set of workers. Worker 0 runs on the thread that calls [`block_on`](Self::block_on), while it
 /// does; the others have threads of their own.
@@ -28,8 +28,8 @@ use crate::worker::{self, Worker};
 pub struct Runtime {
     shared: Arc<Shared>,
     settings: Settings,
-    /// Worker 0's stealable queue while it does not run.
-    first: Mutex<Option<Deque<Runnable>>>,
+    /// What remains of worker 0 while it does not run.
+    first: Mutex<Option<Kept>>,
     threads: Vec<ThreadHandle<()>>,
 }
 
@@ -48,21 +48,21 @@ impl Runtime {
             .collect::<io::Result<Vec<_>>>()?;
         let outside = Policy::new(&settings.policy(WorkerId::new(0)));
         let shared = Arc::new(Shared::new(remotes, outside));
-        let mut deques = deques.into_iter();
-        let first = Mutex::new(deques.next());
+        let mut workers = deques.into_iter().map(Kept::new);
+        let first = Mutex::new(workers.next());
         let mut runtime = Self {
             shared,
             settings,
             first,
             threads: Vec::new(),
         };
-        for (index, deque) in deques.enumerate() {
-            runtime.start_worker(WorkerId::new(index + 1), deque)?;
+        for (index, kept) in workers.enumerate() {
+            runtime.start_worker(WorkerId::new(index + 1), kept)?;
         }
         Ok(runtime)
     }
 
-    fn start_worker(&mut self, id: WorkerId, deque: Deque<Runnable>) -> io::Result<()> {
+    fn start_worker(&mut self, id: WorkerId, kept: Kept) -> io::Result<()> {
         let (shared, settings) = (self.shared.clone(), self.settings.clone());
         // The reactor is made on its thread (io_uring insists), so its errors come by message.
         let (report, started) = std::sync::mpsc::sync_channel(1);
@@ -70,12 +70,12 @@ impl Runtime {
             .name(format!("beehive-{}", id.index()))
             .spawn(move || {
                 let _adopted = settings.affinity.adopt(id);
-                match make_worker(id, &shared, &settings, deque) {
+                match make_worker(id, &shared, &settings, kept) {
                     Ok(worker) => {
                         let _ = report.send(Ok(()));
                         worker.run(|| shared.stopping().then_some(()));
                     }
-                    Err((error, _)) => drop(report.send(Err(error))),
+                    Err(refused) => drop(report.send(Err(refused.0))),
                 }
             })?;
         self.threads.push(thread);
@@ -96,13 +96,18 @@ impl Runtime {
     /// if the kernel refuses a reactor although `build` could make one.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let id = WorkerId::new(0);
-        let deque = self.first.lock().take();
-        let deque = deque.expect("`block_on` is running on another thread already");
+        assert!(
+            worker::worker_id().is_none(),
+            "a Beehive runtime cannot run inside a task of a runtime"
+        );
+        let kept = self.first.lock().take();
+        let kept = kept.expect("`block_on` is running on another thread already");
         let adopted = self.settings.affinity.adopt(id);
-        let worker = match make_worker(id, &self.shared, &self.settings, deque) {
+        let worker = match make_worker(id, &self.shared, &self.settings, kept) {
             Ok(worker) => worker,
-            Err((error, deque)) => {
-                self.first.lock().replace(deque);
+            Err(refused) => {
+                let (error, kept) = *refused;
+                self.first.lock().replace(kept);
                 panic!("worker 0 cannot start: {error}");
             }
         };
@@ -124,8 +129,8 @@ impl Runtime {
                 Err(payload) => Some(Err(payload)),
             }
         };
-        let (output, deque) = worker.run(&mut poll);
-        self.first.lock().replace(deque);
+        let (output, kept) = worker.run(&mut poll);
+        self.first.lock().replace(kept);
         drop(adopted);
         output.unwrap_or_else(|payload| resume_unwind(payload))
     }
@@ -164,8 +169,8 @@ fn make_worker(
     id: WorkerId,
     shared: &Arc<Shared>,
     settings: &Settings,
-    deque: Deque<Runnable>,
-) -> Result<Worker, (io::Error, Deque<Runnable>)> {
+    kept: Kept,
+) -> Result<Worker, Box<(io::Error, Kept)>> {
     let remote = &shared.remotes[id.index()];
     match settings.backend.driver(remote) {
         Ok(driver) => {
@@ -173,12 +178,12 @@ fn make_worker(
             Ok(Worker::new(
                 id,
                 shared.clone(),
-                deque,
+                kept,
                 Rc::new(driver),
                 policy,
             ))
         }
-        Err(error) => Err((error, deque)),
+        Err(error) => Err(Box::new((error, kept))),
     }
 }
 

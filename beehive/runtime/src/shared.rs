@@ -9,6 +9,8 @@
 //!    only then looks once more at all queues ([`Shared::work_visible`]).
 //! 3. The last searching worker that finds a task passes the duty on, if more tasks are visible.
 //!
+//! A lone worker is not in the parked set, as it need not be chosen: it is nudged (see `remote`).
+//!
 //! All of it is sequentially consistent: either the queuer sees the searcher or the parked bit, or
 //! the worker sees the task.
 
@@ -39,6 +41,8 @@ pub(crate) struct Shared {
     stopping: AtomicBool,
     /// No worker will run a task again.
     closed: AtomicBool,
+    /// A thread drops the stealable tasks from outside, for all that queue any.
+    draining: AtomicBool,
     /// Decisions for threads that are not workers.
     outside: Mutex<Outside>,
 }
@@ -61,6 +65,7 @@ impl Shared {
             searching: CachePadded::default(),
             stopping: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
             outside: Mutex::new(Outside {
                 policy,
                 placement: Placement::new(workers),
@@ -75,6 +80,8 @@ impl Shared {
         fence(SeqCst);
         if self.closed.load(SeqCst) {
             self.drain_injector();
+        } else if let [only] = &self.remotes[..] {
+            only.nudge();
         } else if self.might_wake() {
             let woken = self.decide_wake(&mut self.outside.lock().policy);
             self.wake(woken);
@@ -180,8 +187,13 @@ impl Shared {
         }
     }
 
+    /// Drops the stealable tasks from outside, or leaves them to whoever does so already: dropping a
+    /// task may wake another one, and a long chain of them must not be dropped by recursion.
     fn drain_injector(&self) {
-        drain(|| self.injector.steal());
+        while !self.injector.is_empty() && !self.draining.swap(true, SeqCst) {
+            drain(|| self.injector.steal());
+            self.draining.store(false, SeqCst);
+        }
     }
 }
 

@@ -56,6 +56,24 @@ pub(crate) struct Worker {
     activity: Cell<Activity>,
 }
 
+/// What of a worker remains when it has stopped, for the next time that it runs.
+pub(crate) struct Kept {
+    /// May hold tasks.
+    stealable: Deque<Runnable>,
+    /// Empty, but it still recognises the keys of timers that it had.
+    timers: Wheel<Waker>,
+}
+
+impl Kept {
+    /// For a worker that has never run.
+    pub(crate) fn new(stealable: Deque<Runnable>) -> Self {
+        Self {
+            stealable,
+            timers: Wheel::new(0),
+        }
+    }
+}
+
 thread_local! {
     static CURRENT: RefCell<Option<Rc<Worker>>> = const { RefCell::new(None) };
 }
@@ -98,17 +116,17 @@ impl Worker {
     pub(crate) fn new(
         id: WorkerId,
         shared: Arc<Shared>,
-        stealable: Deque<Runnable>,
+        kept: Kept,
         driver: Rc<Driver>,
         policy: Policy,
     ) -> Self {
         Self {
             id,
             remote: shared.remotes[id.index()].clone(),
-            timers: RefCell::new(Wheel::new(0)),
+            timers: RefCell::new(kept.timers),
             shared,
             local: LocalQueue::new(),
-            stealable,
+            stealable: kept.stealable,
             live: Rc::default(),
             driver,
             policy: RefCell::new(policy),
@@ -125,12 +143,12 @@ impl Worker {
     /// Runs this worker on the calling thread until `finish` gives a value, then drops its local
     /// tasks. `finish` is asked once per turn; it must not panic, or the queue is lost.
     ///
-    /// Returns the value and the stealable queue, which may hold tasks.
+    /// Returns the value and what the worker needs to run again.
     ///
     /// # Panics
     ///
     /// If the calling thread is a worker already.
-    pub(crate) fn run<T>(self, mut finish: impl FnMut() -> Option<T>) -> (T, Deque<Runnable>) {
+    pub(crate) fn run<T>(self, mut finish: impl FnMut() -> Option<T>) -> (T, Kept) {
         let worker = Rc::new(self);
         CURRENT.with(|current| {
             let mut current = current.borrow_mut();
@@ -145,7 +163,13 @@ impl Worker {
         let worker = running.worker.clone();
         drop(running);
         match Rc::try_unwrap(worker) {
-            Ok(worker) => (value, worker.stealable),
+            Ok(worker) => {
+                let kept = Kept {
+                    stealable: worker.stealable,
+                    timers: worker.timers.into_inner(),
+                };
+                (value, kept)
+            }
             Err(_) => unreachable!("nothing else holds a worker once it has stopped"),
         }
     }
@@ -382,6 +406,13 @@ impl Worker {
         self.timers.borrow_mut().cancel(key)
     }
 
+    /// Wakes whatever sleeps by a timer of this worker: it goes to sleep again elsewhere.
+    fn wake_sleepers(&self) {
+        let mut ready = Vec::new();
+        self.timers.borrow_mut().fire_all(|waker| ready.push(waker));
+        ready.into_iter().for_each(Waker::wake);
+    }
+
     /// Passes on what this worker owes to the others: its duty to search, and its stealable tasks.
     fn hand_over(&self) {
         while self.tokens_due.get() > 0 {
@@ -424,6 +455,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.worker.drop_local_tasks();
         self.worker.driver.stop();
+        self.worker.wake_sleepers();
         self.worker.hand_over();
         CURRENT.with(|current| current.borrow_mut().take());
     }

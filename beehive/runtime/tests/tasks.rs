@@ -338,41 +338,47 @@ fn tasks_that_never_got_their_turn_are_dropped_with_the_runtime() {
 fn a_lone_worker_that_sleeps_takes_tasks_from_other_threads() {
     on_each_reactor(1, |runtime| {
         let handle = runtime.handle();
-        let (send, received) = std::sync::mpsc::channel();
+        let (done, ended) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             // Long enough for the worker to fall asleep.
             std::thread::sleep(Duration::from_millis(50));
-            handle.spawn(async move { send.send(()).unwrap() }).detach();
-            received.recv_timeout(Duration::from_secs(2))
+            handle.spawn(async move { done.send(()) }).detach();
+            ended.recv_timeout(Duration::from_millis(400))
         });
-        runtime.block_on(async {
-            let _ = beehive::time::timeout(Duration::from_secs(3), async {
-                while !thread.is_finished() {
-                    beehive::time::sleep(Duration::from_millis(2_500)).await;
-                }
-            })
-            .await;
-        });
+        runtime.block_on(beehive::time::sleep(Duration::from_millis(600)));
         assert_eq!(thread.join().unwrap(), Ok(()));
     });
 }
 
 #[test]
 fn a_long_chain_of_tasks_that_wait_for_each_other_is_dropped_with_the_runtime() {
-    on_each_reactor(1, |runtime| {
-        let (first, dropped) = std::sync::mpsc::channel::<()>();
-        runtime.block_on(async {
-            let mut waiting = spawn(async move {
-                let _held = first;
-                std::future::pending::<()>().await;
-            });
-            for _ in 0..100_000 {
-                waiting = spawn(async move { waiting.await.unwrap() });
-            }
-            waiting.detach();
-            yield_now().await;
-            beehive::time::sleep(Duration::from_millis(100)).await;
+    let count = Arc::new(AtomicUsize::new(0));
+    let held = Dropped(count.clone());
+    let runtime = Runtime::builder().workers(1).build().unwrap();
+    runtime.block_on(async {
+        let mut last = spawn(async move {
+            std::future::pending::<()>().await;
+            drop(held);
         });
-        drop(dropped);
+        for _ in 0..100_000 {
+            last = spawn(async move { last.await.unwrap() });
+        }
+        let _ = beehive::time::timeout(Duration::from_millis(100), last).await;
+    });
+    drop(runtime);
+    assert_eq!(count.load(SeqCst), 1);
+}
+
+#[test]
+fn a_runtime_that_refused_to_run_inside_a_task_is_still_usable() {
+    on_each_reactor(1, |outer| {
+        on_each_reactor(1, |inner| {
+            let refused = outer.block_on(async {
+                let run = || inner.block_on(async {});
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(run))
+            });
+            assert!(refused.is_err());
+            assert_eq!(inner.block_on(async { 3 }), 3);
+        });
     });
 }

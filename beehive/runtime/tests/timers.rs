@@ -134,11 +134,8 @@ fn a_thousand_timers_fire() {
 fn a_shared_task_that_sleeps_outlives_the_end_of_block_on() {
     for workers in [1, 2] {
         on_each_reactor(workers, |runtime| {
-            let task = runtime.block_on(async {
-                let task = beehive::spawn(sleep(Duration::from_millis(50)));
-                sleep(Duration::from_millis(10)).await;
-                task
-            });
+            let task = runtime.handle().spawn(sleep(Duration::from_millis(50)));
+            runtime.block_on(sleep(Duration::from_millis(10)));
             let ended = runtime.block_on(timeout(Duration::from_secs(5), task));
             assert!(ended.is_ok_and(|ended| ended.is_ok()));
         });

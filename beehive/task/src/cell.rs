@@ -90,8 +90,8 @@ impl<T> JoinHandle<T> {
 
     /// Cancels the task at its next suspension point.
     ///
-    /// The task is cancelled at once; awaiting the returned future waits until its values have been
-    /// dropped, and gives the result if the task had already finished.
+    /// The task is cancelled when the returned future is first polled, or dropped; awaiting it waits
+    /// until the task's values have been dropped, and gives the result if it had already finished.
     pub fn cancel(mut self) -> impl Future<Output = Option<Result<T, JoinError>>> {
         let task = self.task.take();
         async move {

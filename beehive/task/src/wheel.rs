@@ -133,6 +133,12 @@ impl<T> Wheel<T> {
         self.now = self.now.max(now);
     }
 
+    /// Gives every timer to `fire`, whatever its deadline. Their keys become stale, as if they had
+    /// fired in time.
+    pub fn fire_all(&mut self, mut fire: impl FnMut(T)) {
+        (0..self.heads.len()).for_each(|list| self.fire_list(list, &mut fire));
+    }
+
     /// The first occupied slot in time: its level, number and first tick.
     fn next_slot(&self) -> Option<(usize, usize, u64)> {
         let level = self.occupied.iter().position(|&bits| bits != 0)?;

@@ -110,3 +110,17 @@ fn random_inserts_cancels_and_advances_match_a_sorted_map() {
         }
     }
 }
+
+#[test]
+fn timers_fired_before_their_time_leave_stale_keys() {
+    let mut wheel = Wheel::new(0);
+    let keys = [0, 5, 70, 1 << 40].map(|deadline| wheel.insert(deadline, deadline));
+    let mut fired = Vec::new();
+    wheel.fire_all(|deadline| fired.push(deadline));
+    fired.sort_unstable();
+    assert_eq!(fired, [0, 5, 70, 1 << 40]);
+    assert_eq!((wheel.len(), wheel.next_expiry()), (0, None));
+    wheel.insert(9, 9);
+    assert!(keys.iter().all(|&key| wheel.cancel(key).is_none()));
+    assert_eq!(wheel.len(), 1);
+}

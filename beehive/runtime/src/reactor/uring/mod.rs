@@ -14,6 +14,7 @@ mod ring;
 mod stream;
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -58,8 +59,8 @@ struct State {
     census: Census,
     /// The last wait gathered events.
     batching: bool,
-    /// Connections that found no free buffer.
-    starved: Vec<usize>,
+    /// Connections that found no free buffer, the longest ago first.
+    starved: VecDeque<usize>,
     /// Things to do once the completions have been taken.
     follow_ups: Vec<(Token, Next)>,
     /// The eventfd must be watched again.
@@ -83,7 +84,7 @@ impl Uring {
             listeners: ManuallyDrop::default(),
             census: Census::new(),
             batching: false,
-            starved: Vec::new(),
+            starved: VecDeque::new(),
             follow_ups: Vec::new(),
             unwatched: true,
             wake: wake.as_raw_fd(),
@@ -203,10 +204,13 @@ impl State {
                 .iter_mut()
                 .for_each(|(_, slot)| slot.vacate(&mut self.buffers));
         }
-        let fed = self.starved.len().min(self.buffers.free());
-        for key in self.starved.drain(..fed) {
+        let mut free = self.buffers.free();
+        while free > 0
+            && let Some(key) = self.starved.pop_front()
+        {
+            // Only a receive takes a buffer: some of these connections may be gone.
             if let Some(slot) = self.streams.get_mut(key) {
-                slot.receive(key, &mut self.ring);
+                free -= usize::from(slot.resume(key, &mut self.ring));
             }
         }
     }
@@ -276,7 +280,7 @@ impl State {
         };
         match next {
             Next::Nothing => {}
-            Next::Starved => self.starved.push(key),
+            Next::Starved => self.starved.push_back(key),
             Next::StopReceiving => slot.stop_receiving(key, &mut self.ring),
             Next::SendRest => slot.send_rest(key, &mut self.ring),
         }

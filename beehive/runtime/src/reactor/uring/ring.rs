@@ -102,6 +102,8 @@ impl Ring {
         self.push_overflow();
         let entered = match timeout {
             Some(Duration::ZERO) => self.enter_without_waiting(),
+            // What did not fit into the queue must not wait for an event.
+            _ if !self.overflow.is_empty() => self.enter_without_waiting(),
             _ => self.enter_and_wait(timeout, wait),
         };
         match entered.as_ref().map_err(io::Error::raw_os_error) {

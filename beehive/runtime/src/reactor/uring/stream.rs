@@ -169,6 +169,24 @@ impl Slot {
         unsafe { ring.push(&operation::receive(self.fd.as_raw_fd(), key)) };
     }
 
+    /// Receives again after no buffer was free; true if that has begun. With too much unread it has
+    /// not: whoever reads that receives again.
+    pub(super) fn resume(&mut self, key: usize, ring: &mut Ring) -> bool {
+        let idle = !self.receiving && self.unread <= self.unread_max();
+        if idle {
+            self.receive(key, ring);
+        }
+        idle && self.receiving
+    }
+
+    fn unread_max(&self) -> usize {
+        if self.awaited {
+            UNREAD_BYTES_MAX_AWAITED
+        } else {
+            UNREAD_BYTES_MAX
+        }
+    }
+
     /// Asks the kernel to end the receive, which frees nothing yet.
     pub(super) fn stop_receiving(&mut self, key: usize, ring: &mut Ring) {
         if self.receiving && !self.stopping {
@@ -196,12 +214,7 @@ impl Slot {
             (Some(chunk), _) => {
                 self.unread += chunk.len();
                 self.chunks.push_back(chunk);
-                let limit = if self.awaited {
-                    UNREAD_BYTES_MAX_AWAITED
-                } else {
-                    UNREAD_BYTES_MAX
-                };
-                if self.unread > limit {
+                if self.unread > self.unread_max() {
                     next = Next::StopReceiving;
                 }
             }
@@ -313,3 +326,6 @@ pub(super) fn store(slot: &mut Option<Waker>, cx: &Context<'_>) {
         slot => *slot = Some(cx.waker().clone()),
     }
 }
+
+#[cfg(test)]
+mod tests;
