@@ -12,7 +12,7 @@ use crate::config::{Config, ConfigError, DATABASES, Sizes};
 use crate::key::{Key, KeyHasher};
 use crate::lock::Mutex;
 use crate::memory::{Charge, Kind, Memory as Budget};
-use crate::record::Namespace;
+use crate::record::{Namespace, Namespaces};
 use crate::shard::{Shard, ShardCell, ShardGuard, State};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -25,9 +25,18 @@ pub struct Store {
     shared: Shared,
     budget: Arc<Budget>,
     hasher: KeyHasher,
-    /// The namespace given out last; locked only by whoever holds all shards.
-    last_namespace: Mutex<Namespace>,
+    /// Locked only by whoever holds all shards.
+    numbering: Mutex<Numbering>,
     _fixed: Charge,
+}
+
+/// How namespaces are given out.
+struct Numbering {
+    /// The one given out last.
+    last: Namespace,
+    /// Those that databases had when the numbers started again. Their records may outlive
+    /// that database's next flush, so these numbers are left out until the next start.
+    reserved: Namespaces,
 }
 
 /// What a locked shard knows of the others.
@@ -66,7 +75,10 @@ impl Store {
             shared: Shared { cells },
             budget,
             hasher,
-            last_namespace: Mutex::new(DATABASES as Namespace - 1),
+            numbering: Mutex::new(Numbering {
+                last: DATABASES as Namespace - 1,
+                reserved: core::array::from_fn(|db| db as Namespace),
+            }),
             _fixed: fixed,
         })
     }

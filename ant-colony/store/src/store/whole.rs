@@ -58,15 +58,16 @@ impl Store {
     /// A namespace that no record has. When the numbers run out, once in 65,000 flushes
     /// of one database among several, all flushed records are removed at once.
     fn unused_namespace(&self, shards: &mut [Shard<'_>]) -> Namespace {
-        let mut last = self.last_namespace.lock();
+        let mut numbering = self.numbering.lock();
         loop {
-            *last = last.wrapping_add(1);
-            if *last == 0 {
+            numbering.last = numbering.last.wrapping_add(1);
+            if numbering.last == 0 {
                 shards.iter_mut().for_each(|shard| shard.state.sweep_all());
+                // All shards have the same namespaces.
+                numbering.reserved = shards[0].state.namespaces;
             }
-            // All shards have the same namespaces.
-            if !shards[0].state.namespaces.contains(&last) {
-                return *last;
+            if !numbering.reserved.contains(&numbering.last) {
+                return numbering.last;
             }
         }
     }

@@ -259,36 +259,19 @@ fn no_flushed_key_comes_back_in_another_database_when_the_namespaces_start_again
     put(7, "a");
     store.flush(Some(7));
     // The database keeps this namespace until the numbers have started again.
-    put(7, "old");
-    while *store.last_namespace.lock() != 1 {
+    (0..1000).for_each(|i| put(7, &name(i)));
+    while store.numbering.lock().last != 1 {
         put(1, "b");
         store.flush(Some(1));
     }
-    let old = store.key(7, b"old");
-    std::eprintln!(
-        "old there {} last {} ns {:?}",
-        store.lock(&old).peek(&old, NOW).is_some(),
-        *store.last_namespace.lock(),
-        store.lock(&old).state.namespaces
-    );
     store.flush(Some(7));
-    std::eprintln!(
-        "last {} ns {:?} sweep {:?}",
-        *store.last_namespace.lock(),
-        store.lock(&old).state.namespaces,
-        store.lock(&old).state.sweep
-    );
-    for _ in 0..10 {
+    for _ in 0..40 {
         put(1, "b");
         store.flush(Some(1));
-        std::eprintln!(
-            "last {} ns {:?}",
-            *store.last_namespace.lock(),
-            store.lock(&old).state.namespaces
-        );
-        assert_eq!(store.scan(1, 0, 100, NOW, |key, _| panic!("{key:?}")), 0);
-        let old = store.key(1, b"old");
-        assert!(store.lock(&old).peek(&old, NOW).is_none());
+        for old in (0..1000).map(name) {
+            let old = store.key(1, old.as_bytes());
+            assert!(store.lock(&old).peek(&old, NOW).is_none());
+        }
     }
     store.audit();
 }
