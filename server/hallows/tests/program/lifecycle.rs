@@ -18,6 +18,7 @@ fn sigterm_answers_a_pipeline_in_flight_and_exits_with_0() {
             for raw in &mut clients {
                 raw.send(&b"INCR counter\r\n".repeat(count));
             }
+            clients.iter().for_each(Raw::wait_until_received);
             server.signal(signal);
             for raw in &mut clients {
                 let replies = raw.rest();

@@ -219,6 +219,22 @@ impl Raw {
         self.stream.write_all(bytes).expect("a reader");
     }
 
+    /// Waits until the server's kernel has acknowledged every byte sent: from then on the server
+    /// has received it, whether it has looked or not.
+    pub(crate) fn wait_until_received(&self) {
+        let port = self.stream.local_addr().expect("an address").port();
+        let local = format!(":{port:04X}");
+        wait_for("the kernel to deliver what was sent", || {
+            let table = std::fs::read_to_string("/proc/net/tcp").expect("the table of connections");
+            // Columns: number, local address, remote address, state, `unacknowledged:unread`.
+            table.lines().skip(1).find_map(|line| {
+                let columns: Vec<&str> = line.split_whitespace().collect();
+                let (unacknowledged, _) = columns[4].split_once(':')?;
+                (columns[1].ends_with(&local) && unacknowledged == "00000000").then_some(())
+            })
+        });
+    }
+
     /// Reads exactly what is expected.
     pub(crate) fn expect(&mut self, reply: &str) {
         let mut buffer = vec![0; reply.len()];
