@@ -163,24 +163,24 @@ mod tests {
 
     #[test]
     fn debian_stanzas_become_source_stanzas_and_others_are_left_out() {
-        let text = "Types: deb\nURIs: http://deb.debian.org/debian\nSuites: bookworm\n\n\
+        let text = "Types: deb\nURIs: http://mirror.example/debian\nSuites: bookworm\n\n\
                     Types: deb\nURIs: https://deb.nodesource.com/node_20.x\nSuites: nodistro\n";
         let twin = source_stanzas(text);
         assert_eq!(
             twin,
-            "Types: deb-src\nURIs: http://deb.debian.org/debian\nSuites: bookworm\n"
+            "Types: deb-src\nURIs: http://mirror.example/debian\nSuites: bookworm\n"
         );
     }
 
     #[test]
     fn one_line_sources_become_source_lines() {
-        let text = "# deb http://deb.debian.org/debian old main\n\
-                    deb http://deb.debian.org/debian bookworm main\n\
-                    deb-src http://deb.debian.org/debian bookworm main\n\
+        let text = "# deb http://mirror.example/debian old main\n\
+                    deb http://mirror.example/debian bookworm main\n\
+                    deb-src http://mirror.example/debian bookworm main\n\
                     deb https://example.org/x y z\n";
         assert_eq!(
             source_lines(text),
-            "deb-src http://deb.debian.org/debian bookworm main\n"
+            "deb-src http://mirror.example/debian bookworm main\n"
         );
     }
 }
