@@ -103,7 +103,7 @@ impl Connection {
 
     /// Executes the requests at the start of `input` and appends their replies to
     /// `out`. Stops early when `out` has reached `out_max` bytes; one reply, or the
-    /// replies to one batch, may go beyond it. The next call must pass the input
+    /// replies to gathered GETs, may go beyond it. The next call must pass the input
     /// from `consumed` on, with whatever else has arrived.
     pub fn process(&mut self, now: Now, input: &[u8], out: &mut Vec<u8>, out_max: usize) -> Step {
         if self.session.client.is_killed() {

@@ -8,7 +8,7 @@ use super::{Command, Flags, Outcome, table};
 use crate::context::Context;
 use crate::error::CommandError;
 
-/// GET, which the connection executes in batches past the general path.
+/// GET, which the connection executes past the general path where a pipeline has nothing else.
 pub(crate) const GET: Command = table::const_find(b"get");
 
 /// Most bytes of a name, and of the arguments together, that an error quotes.
