@@ -58,7 +58,7 @@ pub enum Action {
     },
     /// Write the replies and call again: their buffer is full.
     Flush,
-    /// Write the replies, wait, and call again.
+    /// Wait, then write the replies, and call again: the reply comes after the sleep.
     Sleep {
         /// How long to wait, in microseconds.
         us: u64,

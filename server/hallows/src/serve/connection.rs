@@ -159,8 +159,8 @@ impl Client {
                 }
                 Action::Flush => self.flush().await?,
                 Action::Sleep { us } => {
-                    self.flush().await?;
                     beehive::time::sleep(Duration::from_micros(us)).await;
+                    self.flush().await?;
                 }
                 Action::Close => {
                     self.flush().await?;

@@ -182,6 +182,18 @@ fn a_request_of_very_many_short_arguments_is_answered() {
 }
 
 #[test]
+fn debug_sleep_is_answered_after_the_sleep() {
+    for io in backends() {
+        let server = Server::start(&["--io", io, "--enable-debug-command", "local"]);
+        let mut raw = server.connect();
+        let started = Instant::now();
+        raw.send(b"DEBUG SLEEP 0.2\r\n");
+        raw.expect("+OK\r\n");
+        assert!(started.elapsed() >= Duration::from_millis(200), "{io}");
+    }
+}
+
+#[test]
 fn replies_larger_than_any_buffer_arrive_whole() {
     for io in backends() {
         let server = Server::start(&["--io", io]);
