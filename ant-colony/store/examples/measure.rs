@@ -118,8 +118,8 @@ fn speed(keys: usize) {
         for batch in order.chunks_exact(16) {
             let bytes: [_; 16] = std::array::from_fn(|i| key(batch[i]));
             let keys: [_; 16] = std::array::from_fn(|i| store.key(0, &bytes[i]));
-            store.get_many(&keys, NOW, |_, entry| {
-                assert_eq!(entry.map(|entry| entry.value[0]), Some(7));
+            store.get_many(&keys, NOW, |value| {
+                assert_eq!(value.map(|value| value[0]), Some(7));
             });
         }
     });

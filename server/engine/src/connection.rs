@@ -249,18 +249,18 @@ impl Run<'_> {
     /// requests after it must wait.
     fn execute_gathered(&mut self, pipeline: &Pipeline, input: &[u8]) -> (usize, Option<Action>) {
         let last = pipeline.len() - 1;
-        let all_plain_gets = self.may_read()
-            && (0..=last).all(|i| {
-                let args = pipeline.args(input, i);
-                args.len() == 2 && dispatch::is_get(&args[0])
-            });
+        let mut all_plain_gets = self.may_read();
         let db = self.session.db;
-        // The second word is the key in nearly all commands; in others this asks for a little
-        // memory in vain.
-        let keys: ArrayVec<Key<'_>, GATHER_MAX> = (0..=last)
-            .filter_map(|i| pipeline.args(input, i).get(1))
-            .map(|word| self.engine.store.key(db, word))
-            .collect();
+        let mut keys = ArrayVec::<Key<'_>, GATHER_MAX>::new();
+        for i in 0..=last {
+            let args = pipeline.args(input, i);
+            all_plain_gets &= args.len() == 2 && dispatch::is_get(&args[0]);
+            // The second word is the key in nearly all commands; in others this asks for a little
+            // memory in vain.
+            if let Some(word) = args.get(1) {
+                keys.push(self.engine.store.key(db, word));
+            }
+        }
         if all_plain_gets {
             self.execute_gets(&keys);
             return (pipeline.end(last), None);
@@ -287,8 +287,8 @@ impl Run<'_> {
         let mut reply = Reply::new(self.out, self.session.protocol);
         self.engine
             .store
-            .get_many(keys, self.now.unix_ms(), |_, entry| match entry {
-                Some(entry) => reply.bulk(entry.value),
+            .get_many(keys, self.now.unix_ms(), |value| match value {
+                Some(value) => reply.bulk(value),
                 None => reply.null(),
             });
         self.gathering = self.out.len() - out_before <= keys.len() * GATHERED_REPLY_MAX;

@@ -6,6 +6,7 @@ use crate::index::Location;
 use crate::log::deadness::Deadness;
 use crate::prefetch::prefetch;
 use crate::record::{FIXED_WORDS, Header, Namespace, Stamp};
+use core::ops::Range;
 
 const WORD: usize = size_of::<u64>();
 
@@ -51,6 +52,15 @@ pub(crate) struct RecordRef<'a> {
     pub(crate) hash: Option<u64>,
     /// What the record takes from the budget.
     pub(crate) bytes: usize,
+}
+
+/// What [`Log::read`] found.
+pub(crate) struct Found {
+    pub(crate) stamp: Stamp,
+    pub(crate) expires_at: Option<Millis>,
+    segment: SegmentId,
+    /// The bytes of the value in the segment.
+    value: Range<usize>,
 }
 
 /// What is known of a record before it is written.
@@ -129,9 +139,11 @@ impl Log {
         if let Some(segment) = self.get_segment(self.segment_of(at)) {
             let words = &segment.span.words()[self.word_of(at)..];
             prefetch(&words[0]);
-            // A record of ordinary size spans two lines.
-            if let Some(next) = words.get(8) {
-                prefetch(next);
+            // A record of ordinary size spans two lines, or three.
+            for line in [8, 16] {
+                if let Some(word) = words.get(line) {
+                    prefetch(word);
+                }
             }
         }
     }
@@ -150,6 +162,40 @@ impl Log {
         }
         let start = (word + header.prefix_words()) * WORD;
         header.key_len() == key.len() && equal(&segment.span.bytes()[start..start + key.len()], key)
+    }
+
+    /// Finds the value at `at` if that is the record of `key` in `namespace` and lies in the log.
+    #[inline]
+    pub(crate) fn read(
+        &self,
+        at: Location,
+        namespace: Namespace,
+        key: &[u8],
+        epoch: Millis,
+    ) -> Option<Found> {
+        let id = self.segment_of(at);
+        let span = &self.segment(id).span;
+        let word = self.word_of(at);
+        let words = &span.words()[word..];
+        let header = Header(words[0]);
+        let start = (word + header.prefix_words()) * WORD;
+        let value = start + key.len();
+        let is_it = header.namespace() == namespace
+            && header.key_len() == key.len()
+            && !header.has(Header::LARGE)
+            && equal(&span.bytes()[start..value], key);
+        is_it.then(|| Found {
+            stamp: Stamp(words[1]),
+            expires_at: expiry_of(words, epoch),
+            segment: id,
+            value: value..value + header.value_len(),
+        })
+    }
+
+    /// The value that was found, as long as nothing has changed since.
+    #[inline]
+    pub(crate) fn found_value(&self, found: &Found) -> &[u8] {
+        &self.segment(found.segment).span.bytes()[found.value.clone()]
     }
 
     /// The record at `at`, given the epoch of its shard.

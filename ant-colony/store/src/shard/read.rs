@@ -37,22 +37,38 @@ impl State {
         self.count(found, key.hash, now)
     }
 
-    /// Looks a key up that probably is at the place found earlier.
+    /// The value of a key that probably is at the place found earlier: what
+    /// [`State::get`] does, in one pass over the record.
     #[inline]
-    pub(crate) fn get_candidate(
+    pub(crate) fn value(
         &mut self,
         key: &Key<'_>,
         candidate: Option<(Place, Slot)>,
         now: Millis,
-    ) -> Option<Entry<'_>> {
+    ) -> Option<&[u8]> {
         let namespace = self.namespaces[usize::from(key.db)];
-        let found = candidate
-            .filter(|&(place, slot)| {
-                self.index.holds(place, slot)
-                    && self.log.is_key(slot.location(), namespace, key.bytes)
-            })
-            .or_else(|| self.find(key));
-        self.count(found, key.hash, now)
+        if let Some((place, slot)) = candidate
+            && self.index.holds(place, slot)
+            && let at = slot.location()
+            && let Some(found) = self.log.read(at, namespace, key.bytes, self.epoch)
+            && !is_expired(found.expires_at, now)
+        {
+            self.raise(place, slot);
+            let accessed = found.stamp.accessed(now, self.epoch);
+            if accessed != found.stamp {
+                self.log.set_stamp(at, accessed);
+            }
+            self.stats.hits += 1;
+            return Some(self.log.found_value(&found));
+        }
+        self.value_elsewhere(key, now)
+    }
+
+    /// The value of a key that was not where it probably is: it is absent, expired, large, or
+    /// another key has the same tag.
+    #[cold]
+    fn value_elsewhere(&mut self, key: &Key<'_>, now: Millis) -> Option<&[u8]> {
+        self.get(key, now).map(|entry| entry.value)
     }
 
     /// Counts a hit or a miss.

@@ -3,7 +3,7 @@
 use super::Store;
 use crate::Millis;
 use crate::config::SHARDS_MAX;
-use crate::entry::Entry;
+use crate::index::{Place, Slot};
 use crate::key::Key;
 use crate::shard::Shard;
 use smallvec::SmallVec;
@@ -18,6 +18,14 @@ pub struct ShardSet<'s> {
     positions: [u8; SHARDS_MAX],
     shards: SmallVec<[Shard<'s>; GUARDS_INLINE]>,
     store: &'s Store,
+}
+
+/// One key's way through [`Store::get_many`].
+struct Lookup {
+    /// Where its shard stands in the set.
+    shard: u8,
+    /// Where the key probably is.
+    candidate: Option<(Place, Slot)>,
 }
 
 /// A set of shard numbers.
@@ -99,29 +107,30 @@ impl Store {
         }
     }
 
-    /// Looks up all `keys` at one point in time, in order, as [`Shard::get`] does. Their
-    /// memory is asked for before any of it is read.
-    pub fn get_many(
-        &self,
-        keys: &[Key<'_>],
-        now: Millis,
-        mut visit: impl FnMut(usize, Option<Entry<'_>>),
-    ) {
+    /// Looks up the values of all `keys` at one point in time, in order; counts and marks
+    /// accesses as [`Shard::get`] does. Their memory is asked for before any of it is read.
+    pub fn get_many(&self, keys: &[Key<'_>], now: Millis, mut visit: impl FnMut(Option<&[u8]>)) {
         let mut set = self.lock_many(keys);
+        let mut lookups: SmallVec<[Lookup; GUARDS_INLINE]> = SmallVec::with_capacity(keys.len());
         for key in keys {
-            set.shard(key).state.index.prefetch(key.hash);
+            let shard = set.positions[self.shard_of(key)];
+            set.shards[usize::from(shard)]
+                .state
+                .index
+                .prefetch(key.hash);
+            let candidate = None;
+            lookups.push(Lookup { shard, candidate });
         }
-        let mut candidates: SmallVec<[_; GUARDS_INLINE]> = SmallVec::new();
-        for key in keys {
-            let state = &set.shard(key).state;
-            let candidate = state.index.candidate(key.hash);
-            if let Some((_, slot)) = candidate {
+        for (lookup, key) in lookups.iter_mut().zip(keys) {
+            let state = &set.shards[usize::from(lookup.shard)].state;
+            lookup.candidate = state.index.candidate(key.hash);
+            if let Some((_, slot)) = lookup.candidate {
                 state.log.prefetch(slot.location());
             }
-            candidates.push(candidate);
         }
-        for (i, (key, candidate)) in keys.iter().zip(&candidates).enumerate() {
-            visit(i, set.shard(key).state.get_candidate(key, *candidate, now));
+        for (lookup, key) in lookups.iter().zip(keys) {
+            let state = &mut set.shards[usize::from(lookup.shard)].state;
+            visit(state.value(key, lookup.candidate, now));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Commands that read and write whole values; `range.rs` has those for parts of them.
 //! SET and GETEX parse their options in `string_options.rs`.
-use ant_colony_store::{Entry, Key, Meta, Shard};
+use ant_colony_store::{Key, Meta, Shard};
 use hallows_resp::Args;
 
 use super::string_options::{Condition, Expiry, GetexOptions, SetOptions, Unit, deadline};
@@ -288,17 +288,18 @@ fn mget(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let no_touch = ctx.session.no_touch;
     let mut reply = ctx.reply();
     reply.array(keys.len());
-    let mut value = |entry: Option<Entry<'_>>| match entry {
-        Some(entry) => reply.bulk(entry.value),
+    let mut value = |value: Option<&[u8]>| match value {
+        Some(value) => reply.bulk(value),
         None => reply.null(),
     };
     if no_touch {
         let mut shards = store.lock_many(&keys);
         for key in &keys {
-            value(shards.shard(key).peek(key, now));
+            let entry = shards.shard(key).peek(key, now);
+            value(entry.map(|entry| entry.value));
         }
     } else {
-        store.get_many(&keys, now, |_, entry| value(entry));
+        store.get_many(&keys, now, value);
     }
     Ok(())
 }

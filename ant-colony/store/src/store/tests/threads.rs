@@ -67,11 +67,9 @@ fn many(store: &Store, random: &mut Random, now: Millis) {
             let _ = set.shard(key).insert(key, &stamp, Meta::default(), now);
         }
     } else {
-        let mut seen: [Option<Vec<u8>>; 2] = [None, None];
-        store.get_many(&keys, now, |i, entry| {
-            seen[i] = entry.map(|entry| entry.value.to_vec());
-        });
-        if let [Some(a), Some(b)] = seen {
+        let mut seen: Vec<Option<Vec<u8>>> = Vec::new();
+        store.get_many(&keys, now, |value| seen.push(value.map(<[u8]>::to_vec)));
+        if let [Some(a), Some(b)] = &seen[..] {
             assert_eq!(a, b, "two keys that are written together differ");
         }
     }
