@@ -4,7 +4,7 @@
 //! Like a bee that reads the waggle dance, a worker sees only brief, possibly stale signals of the
 //! others and decides for itself: whom to steal from ([`search`]), whom to wake ([`Policy::on_enqueue`]),
 //! when to publish its own signal ([`Policy::on_publish`]), where a new connection should live
-//! ([`place`]) and how long to gather events before working ([`wait`]).
+//! ([`place`]), on how many workers connections should live ([`balance`]) and how long to gather events before working ([`wait`]).
 //!
 //! The crate owns no queue, clock, thread or waker, and knows no operating system. Time, seeds and
 //! signals are arguments, so one recorded stream of events gives the same decisions in the Linux
@@ -18,6 +18,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod balance;
 pub mod place;
 mod policy;
 mod random;
@@ -25,6 +26,7 @@ pub mod search;
 pub mod signal;
 pub mod wait;
 
+pub use balance::Move;
 pub use place::Placement;
 pub use policy::{Config, Policy};
 pub use search::Search;

@@ -1,10 +1,12 @@
-//! Where a new connection should live: at the worker with the fewest, counting those on the way.
+//! Where a new connection should live: at the worker with the fewest, counting those on the way;
+//! or, if it can move, at the lowest that is not full.
 //!
 //! A signal does not yet show what has just been sent to its worker. Choosing the least loaded by a
 //! stale signal alone would send a burst of connections to one worker, so the sender counts its own
 //! placements that have not arrived.
 
-use crate::{LoadSignal, WorkerId};
+use crate::balance::{busy_at, has_room};
+use crate::{LoadSignal, Nanos, WorkerId};
 use alloc::boxed::Box;
 
 /// Chooses workers for connections; one value per place where connections are accepted.
@@ -33,6 +35,17 @@ impl Placement {
         let sent = &mut self.sent[best.index()];
         *sent = sent.wrapping_add(1);
         best
+    }
+
+    /// Chooses a worker for a connection that can move: the lowest that is not full, for
+    /// [`balance`](crate::balance) spreads what turns out to be too much; the idlest if all are.
+    pub fn place_movable(&self, now: Nanos, read: impl Fn(WorkerId) -> LoadSignal) -> WorkerId {
+        let busy = |worker: &WorkerId| busy_at(&read(*worker), now);
+        let workers = (0..self.sent.len()).map(WorkerId::new);
+        let lowest = workers.clone().find(|worker| has_room(busy(worker)));
+        lowest
+            .or_else(|| workers.min_by_key(busy))
+            .unwrap_or(WorkerId::new(0))
     }
 
     fn cost(&mut self, worker: WorkerId, signal: &LoadSignal) -> (u64, u64) {
@@ -76,6 +89,20 @@ mod tests {
             counts[chosen.index()] += 1;
         }
         assert_eq!(counts, [1, 7]);
+    }
+
+    #[test]
+    fn movable_connections_begin_at_the_lowest_worker_that_is_not_full() {
+        let place = |busy: [u32; 3]| {
+            let read = |worker: WorkerId| LoadSignal {
+                busy_permille: busy[worker.index()],
+                ..LoadSignal::default()
+            };
+            Placement::new(3).place_movable(Nanos(0), read).index()
+        };
+        assert_eq!(place([500, 0, 0]), 0);
+        assert_eq!(place([1_000, 800, 0]), 1);
+        assert_eq!(place([1_000, 950, 990]), 1);
     }
 
     #[test]

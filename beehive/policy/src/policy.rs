@@ -1,5 +1,6 @@
 //! The policy of one worker: its decisions, each a function of its state and its arguments.
 
+use crate::balance::{Balance, Meter, Move};
 use crate::random::Random;
 use crate::search::Search;
 use crate::signal::{LoadSignal, Publisher};
@@ -19,6 +20,8 @@ pub struct Config {
     pub signals: bool,
     /// Whether waits are prolonged when many connections are active.
     pub gather: bool,
+    /// Whether connections that can move are gathered on as few workers as their load needs.
+    pub balance: bool,
     /// Shortest time between two publications of an ordinary change.
     pub publish_interval: Nanos,
 }
@@ -33,6 +36,7 @@ impl Config {
             seed: me.index() as u64,
             signals: true,
             gather: true,
+            balance: true,
             publish_interval: Nanos(50_000),
         }
     }
@@ -47,6 +51,11 @@ pub struct Policy {
     random: Random,
     publisher: Publisher,
     gather: Gather,
+    meter: Meter,
+    /// `None` if connections stay where they are.
+    balance: Option<Balance>,
+    /// Connections of the last events.
+    active: u32,
 }
 
 impl Policy {
@@ -60,6 +69,9 @@ impl Policy {
             random: Random::new(config.seed),
             publisher: Publisher::new(config.publish_interval),
             gather: Gather::new(config.gather),
+            meter: Meter::new(),
+            balance: (config.balance && config.workers > 1).then(Balance::new),
+            active: 0,
         }
     }
 
@@ -106,14 +118,38 @@ impl Policy {
         self.signals && self.publisher.decide(now, signal)
     }
 
-    /// A visit to the reactor has ended and brought this.
-    pub fn on_events(&mut self, now: Nanos, activity: Activity) {
+    /// A visit to the reactor has ended and brought this; the worker has waited for `waited` of
+    /// the time since the last call.
+    pub fn on_events(&mut self, now: Nanos, waited: Nanos, activity: Activity) {
         self.gather.observe(now, activity);
+        self.meter.waited(waited);
+        self.active = activity.active;
     }
 
-    /// The worker is about to wait for IO. The clock is read only if that matters.
-    pub fn on_wait(&mut self, now: impl FnOnce() -> Nanos) -> Wait {
+    /// The worker is about to wait for IO.
+    pub fn on_wait(&mut self, now: Nanos) -> Wait {
         self.gather.decide(now)
+    }
+
+    /// Asked once per turn: where connections that become active should go. `Some` is a new answer,
+    /// which holds until the next one.
+    pub fn on_balance(
+        &mut self,
+        now: Nanos,
+        read: impl Fn(WorkerId) -> LoadSignal,
+    ) -> Option<Option<Move>> {
+        if !self.meter.observe(now) {
+            return None;
+        }
+        let (whole, busy) = ((self.me, self.workers), self.meter.busy_permille());
+        let balance = self.balance.as_mut()?;
+        Some(balance.decide(whole, now, busy, self.active, read))
+    }
+
+    /// How busy this worker was lately, in thousandths of its time.
+    #[must_use]
+    pub fn busy_permille(&self) -> u32 {
+        self.meter.busy_permille()
     }
 }
 
@@ -164,19 +200,21 @@ mod tests {
                     queued,
                     ..LoadSignal::default()
                 };
-                match random.below(4) {
+                match random.below(5) {
                     0 => std::format!("{:?}", policy.on_idle(|_| signal).next_victim()),
                     1 => std::format!("{:?}", policy.on_enqueue(0, |_| u64::from(queued))),
                     2 => std::format!("{:?}", policy.on_publish(Nanos(now), &signal)),
+                    3 => std::format!("{:?}", policy.on_balance(Nanos(now), |_| signal)),
                     _ => {
                         policy.on_events(
                             Nanos(now),
+                            Nanos(0),
                             Activity {
                                 events: queued,
                                 active: queued,
                             },
                         );
-                        std::format!("{:?}", policy.on_wait(|| Nanos(now + 1)))
+                        std::format!("{:?}", policy.on_wait(Nanos(now + 1)))
                     }
                 }
             })

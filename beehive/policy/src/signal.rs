@@ -12,6 +12,10 @@ pub struct LoadSignal {
     pub queued: u32,
     /// Average time of one poll of a task, in nanoseconds.
     pub service_ns: u32,
+    /// Part of the time that it has worked lately, in thousandths.
+    pub busy_permille: u32,
+    /// Whether it waits for work right now.
+    pub parked: bool,
     /// Connections that live there.
     pub connections: u32,
     /// Connections that have come to live there since the start; wraps around.

@@ -87,12 +87,11 @@ impl Gather {
         }
     }
 
-    /// How to wait; `now` is asked only while there is a crowd.
-    pub(crate) fn decide(&mut self, now: impl FnOnce() -> Nanos) -> Wait {
+    /// How to wait.
+    pub(crate) fn decide(&mut self, now: Nanos) -> Wait {
         if !self.crowd {
             return Wait::FIRST;
         }
-        let now = now();
         if now.since(self.window_start) > WINDOW_MAX {
             self.crowd = false;
             return Wait::FIRST;
@@ -122,7 +121,7 @@ mod tests {
             now += gap_us * US;
             gather.observe(Nanos(now), Activity { events: 1, active });
         }
-        (gather.decide(|| Nanos(now + 10 * US)), now)
+        (gather.decide(Nanos(now + 10 * US)), now)
     }
 
     #[test]
@@ -154,7 +153,7 @@ mod tests {
     fn a_worker_with_a_period_of_work_does_not_wait_longer() {
         let mut gather = Gather::new(true);
         let (_, now) = after_events(&mut gather, 50, 8);
-        assert_eq!(gather.decide(|| Nanos(now + 98 * US)), Wait::FIRST);
+        assert_eq!(gather.decide(Nanos(now + 98 * US)), Wait::FIRST);
     }
 
     #[test]
@@ -169,7 +168,7 @@ mod tests {
                 active: 50,
             },
         );
-        assert_eq!(gather.decide(|| later), Wait::FIRST);
+        assert_eq!(gather.decide(later), Wait::FIRST);
     }
 
     #[test]

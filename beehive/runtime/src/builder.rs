@@ -61,6 +61,7 @@ pub struct Builder {
     io: Io,
     pin: bool,
     gather: bool,
+    balance: bool,
     signals: bool,
 }
 
@@ -71,6 +72,7 @@ impl Default for Builder {
             io: Io::Auto,
             pin: true,
             gather: true,
+            balance: true,
             signals: true,
         }
     }
@@ -108,6 +110,15 @@ impl Builder {
         self
     }
 
+    /// Whether connections that can move (see
+    /// [`TcpStream::relocation`](crate::net::TcpStream::relocation)) are gathered on as few workers
+    /// as their load needs. It saves the CPU time of waits that bring little. On by default.
+    #[must_use]
+    pub fn balance(mut self, balance: bool) -> Self {
+        self.balance = balance;
+        self
+    }
+
     /// Whether workers publish load signals and steal by them. On by default; off for comparison.
     #[must_use]
     pub fn signals(mut self, signals: bool) -> Self {
@@ -137,12 +148,13 @@ impl Builder {
             Affinity::default()
         };
         let backend = probe().choose(self.io)?;
-        let (gather, signals) = (self.gather, self.signals);
+        let (gather, balance, signals) = (self.gather, self.balance, self.signals);
         Runtime::start(Settings {
             workers,
             backend,
             affinity,
             gather,
+            balance,
             signals,
         })
     }
@@ -155,6 +167,7 @@ pub(crate) struct Settings {
     pub(crate) backend: Backend,
     pub(crate) affinity: Affinity,
     gather: bool,
+    balance: bool,
     signals: bool,
 }
 
@@ -164,6 +177,8 @@ impl Settings {
         Config {
             signals: self.signals,
             gather: self.gather,
+            // Without signals nothing is known of the other workers.
+            balance: self.balance && self.signals,
             ..Config::new(me, self.workers)
         }
     }

@@ -149,26 +149,31 @@ impl Remote {
 pub(crate) struct SignalCell {
     queued: AtomicU32,
     service_ns: AtomicU32,
+    busy_permille: AtomicU32,
     connections: AtomicU32,
     arrivals: AtomicU32,
     stamp: AtomicU64,
 }
 
 impl SignalCell {
+    /// What the worker has published. Whether it is parked is known elsewhere.
     pub(crate) fn load(&self) -> LoadSignal {
         LoadSignal {
             queued: self.queued.load(Relaxed),
             service_ns: self.service_ns.load(Relaxed),
+            busy_permille: self.busy_permille.load(Relaxed),
+            parked: false,
             connections: self.connections.load(Relaxed),
             arrivals: self.arrivals.load(Relaxed),
             stamp: Nanos(self.stamp.load(Relaxed)),
         }
     }
 
-    /// Publishes queue and service time; connections are always current.
+    /// Publishes queue, service time and load; connections are always current.
     pub(crate) fn publish(&self, signal: &LoadSignal) {
         self.queued.store(signal.queued, Relaxed);
         self.service_ns.store(signal.service_ns, Relaxed);
+        self.busy_permille.store(signal.busy_permille, Relaxed);
         self.stamp.store(signal.stamp.0, Relaxed);
     }
 

@@ -257,6 +257,15 @@ impl Handle {
         self.shared.place()
     }
 
+    /// Chooses a worker for a connection that asks [`TcpStream::relocation`] between requests: as
+    /// few workers as the load needs, the lowest first.
+    ///
+    /// [`TcpStream::relocation`]: crate::net::TcpStream::relocation
+    #[must_use]
+    pub fn place_movable(&self) -> WorkerId {
+        self.shared.place_movable()
+    }
+
     /// The load signals of all workers, as last published.
     #[must_use]
     pub fn signals(&self) -> Vec<LoadSignal> {

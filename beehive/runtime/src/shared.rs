@@ -15,10 +15,12 @@
 //! the worker sees the task.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst, fence};
+use std::sync::atomic::{
+    AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst, fence,
+};
 use std::time::Instant;
 
-use beehive_policy::{LoadSignal, Placement, Policy, WorkerId};
+use beehive_policy::{LoadSignal, Nanos, Placement, Policy, WorkerId};
 use beehive_task::Runnable;
 use beehive_task::live::LiveSet;
 use crossbeam_deque::{Injector, Steal};
@@ -140,7 +142,11 @@ impl Shared {
     }
 
     pub(crate) fn signal(&self, worker: WorkerId) -> LoadSignal {
-        self.remotes[worker.index()].signal().load()
+        let index = worker.index();
+        LoadSignal {
+            parked: self.parked[index / 64].load(Relaxed) & 1 << (index % 64) != 0,
+            ..self.remotes[index].signal().load()
+        }
     }
 
     /// Chooses a worker for a connection.
@@ -149,6 +155,15 @@ impl Shared {
             .lock()
             .placement
             .place(|worker| self.signal(worker))
+    }
+
+    /// Chooses a worker for a connection that can move.
+    pub(crate) fn place_movable(&self) -> WorkerId {
+        let now = Nanos(self.start.elapsed().as_nanos() as u64);
+        self.outside
+            .lock()
+            .placement
+            .place_movable(now, |worker| self.signal(worker))
     }
 
     pub(crate) fn stopping(&self) -> bool {

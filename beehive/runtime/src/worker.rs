@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use beehive_policy::{Activity, LoadSignal, Nanos, Policy, Wait, WorkerId};
+use beehive_policy::{Activity, LoadSignal, Move, Nanos, Policy, Wait, WorkerId};
 use beehive_task::Runnable;
 use beehive_task::live::LiveSet;
 use beehive_task::queue::LocalQueue;
@@ -54,6 +54,10 @@ pub(crate) struct Worker {
     turn_time: Cell<Nanos>,
     /// What the last visit to the reactor brought.
     activity: Cell<Activity>,
+    /// When the last visit to the reactor began to wait, if it did.
+    wait_start: Cell<Option<Nanos>>,
+    /// Where connections should go, and how many still.
+    departures: Cell<Option<Move>>,
 }
 
 /// What of a worker remains when it has stopped, for the next time that it runs.
@@ -137,6 +141,8 @@ impl Worker {
             quanta: Cell::new(0),
             turn_time: Cell::default(),
             activity: Cell::default(),
+            wait_start: Cell::default(),
+            departures: Cell::default(),
         }
     }
 
@@ -306,8 +312,10 @@ impl Worker {
         }
         let idle = self.remote.park() && !self.shared.work_visible();
         if idle {
-            let wait = self.policy.borrow_mut().on_wait(|| self.now());
-            self.visit_reactor(self.time_to_next_timer(), wait);
+            let now = self.now();
+            self.wait_start.set(Some(now));
+            let wait = self.policy.borrow_mut().on_wait(now);
+            self.visit_reactor(self.time_to_next_timer(now), wait);
         } else {
             self.visit_reactor(Some(Duration::ZERO), Wait::FIRST);
         }
@@ -332,10 +340,10 @@ impl Worker {
         self.ready.replace(ready);
     }
 
-    fn time_to_next_timer(&self) -> Option<Duration> {
+    fn time_to_next_timer(&self, now: Nanos) -> Option<Duration> {
         let tick = self.timers.borrow().next_expiry()?;
         Some(Duration::from_nanos(
-            Nanos(tick.saturating_mul(TICK_NS)).since(self.now()).0,
+            Nanos(tick.saturating_mul(TICK_NS)).since(now).0,
         ))
     }
 
@@ -348,15 +356,36 @@ impl Worker {
     fn note_time(&self) {
         let now = self.now();
         self.turn_time.set(now);
-        self.policy.borrow_mut().on_events(now, self.activity.get());
+        let waited = self
+            .wait_start
+            .take()
+            .map_or(Nanos(0), |from| now.since(from));
+        let mut policy = self.policy.borrow_mut();
+        policy.on_events(now, waited, self.activity.get());
+        if let Some(departures) = policy.on_balance(now, |worker| self.shared.signal(worker)) {
+            self.departures.set(departures);
+        }
+        drop(policy);
         self.publish(now);
         self.fire_timers(now);
+    }
+
+    /// Where a connection that is active should go, if it should; it is then counted as gone.
+    pub(crate) fn depart(&self) -> Option<WorkerId> {
+        let Move { to, connections } = self.departures.get()?;
+        let left = connections.checked_sub(1)?;
+        self.departures.set(Some(Move {
+            to,
+            connections: left,
+        }));
+        Some(to)
     }
 
     fn publish(&self, now: Nanos) {
         let signal = LoadSignal {
             queued: self.stealable.len() as u32,
             service_ns: self.service_ns.get(),
+            busy_permille: self.policy.borrow().busy_permille(),
             stamp: now,
             ..LoadSignal::default()
         };

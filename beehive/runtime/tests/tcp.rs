@@ -389,3 +389,79 @@ fn an_address_in_use_is_an_error() {
         });
     });
 }
+
+/// Echoes, and moves to the other worker after every message.
+async fn echo_and_wander(socket: Socket, at: usize) -> std::io::Result<()> {
+    let mut stream = socket.into_stream()?;
+    let mut buffer = Vec::with_capacity(1_000);
+    if stream.recv(&mut buffer).await? == 0 {
+        return Ok(());
+    }
+    let (sent, _) = stream.send(buffer).await;
+    sent?;
+    let socket = stream.into_socket().await?;
+    let handle = beehive::Handle::current();
+    let workers: Vec<_> = handle.workers().collect();
+    let next = (at + 1) % workers.len();
+    let go_on = move || async move {
+        // Boxed, because the future contains itself.
+        let _ = Box::pin(echo_and_wander(socket, next)).await;
+    };
+    handle.spawn_on(workers[next], go_on).detach();
+    Ok(())
+}
+
+#[test]
+fn a_connection_that_moves_between_workers_loses_no_byte() {
+    on_each_reactor(2, |runtime| {
+        runtime.block_on(async {
+            let mut listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr();
+            beehive::spawn_local(async move {
+                while let Ok((socket, _)) = listener.accept().await {
+                    beehive::spawn_local(echo_and_wander(socket, 0)).detach();
+                }
+            })
+            .detach();
+            client(move || {
+                let streams: Vec<_> = (0..8)
+                    .map(|_| StdStream::connect(address).unwrap())
+                    .collect();
+                std::thread::scope(|scope| {
+                    for mut stream in streams {
+                        scope.spawn(move || {
+                            let mut writer = stream.try_clone().unwrap();
+                            let message: Vec<u8> =
+                                (0..300_000_u32).map(|i| (i / 11) as u8).collect();
+                            let sent = message.clone();
+                            // Never waits for an answer: bytes arrive in the middle of each move.
+                            scope.spawn(move || {
+                                for part in sent.chunks(777) {
+                                    writer.write_all(part).unwrap();
+                                }
+                            });
+                            let mut answer = vec![0; message.len()];
+                            stream.read_exact(&mut answer).unwrap();
+                            assert!(answer == message);
+                        });
+                    }
+                });
+            })
+            .await;
+        });
+    });
+}
+
+#[test]
+fn a_moved_connection_is_still_shut_down_by_the_handle_taken_before() {
+    on_each_reactor(1, |runtime| {
+        runtime.block_on(async {
+            let (stream, mut other) = pair().await;
+            let handle = stream.shutdown_handle();
+            other.write_all(b"before").unwrap();
+            let mut stream = stream.into_socket().await.unwrap().into_stream().unwrap();
+            handle.shutdown(Shutdown::Both);
+            assert_eq!(receive_to_end(&mut stream).await, b"before");
+        });
+    });
+}

@@ -41,6 +41,7 @@ pub struct Stats {
     stripes: Box<[Stripe]>,
     connections: AtomicU64,
     rejected_connections: AtomicU64,
+    relocated_connections: AtomicU64,
     errors: [AtomicU64; ERROR_PREFIXES.len()],
 }
 
@@ -52,6 +53,7 @@ impl Stats {
                 .collect(),
             connections: AtomicU64::new(0),
             rejected_connections: AtomicU64::new(0),
+            relocated_connections: AtomicU64::new(0),
             errors: [const { AtomicU64::new(0) }; ERROR_PREFIXES.len()],
         }
     }
@@ -77,6 +79,11 @@ impl Stats {
     /// Counts a connection that was refused, for instance above `maxclients`.
     pub fn add_rejected_connection(&self) {
         self.rejected_connections.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a connection that has moved to another worker.
+    pub fn add_relocated_connection(&self) {
+        self.relocated_connections.fetch_add(1, Relaxed);
     }
 
     /// Counts an error reply, given without its leading `-`.
@@ -128,6 +135,11 @@ impl Stats {
         self.rejected_connections.load(Relaxed)
     }
 
+    /// Connections that have moved to another worker.
+    pub fn relocated_connections(&self) -> u64 {
+        self.relocated_connections.load(Relaxed)
+    }
+
     /// Error replies by prefix, those that occurred.
     pub fn errors(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         ERROR_PREFIXES
@@ -148,6 +160,7 @@ impl Stats {
         }
         self.connections.store(0, Relaxed);
         self.rejected_connections.store(0, Relaxed);
+        self.relocated_connections.store(0, Relaxed);
         for errors in &self.errors {
             errors.store(0, Relaxed);
         }

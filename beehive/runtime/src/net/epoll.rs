@@ -29,6 +29,11 @@ impl Registered {
         Ok(Self { driver, fd, key })
     }
 
+    /// Ends the registration of a socket that stays open.
+    pub(crate) fn detach(&mut self) -> io::Result<()> {
+        epoll(&self.driver).unwatch(self.fd.as_fd())
+    }
+
     pub(crate) fn poll_recv(
         &mut self,
         cx: &Context<'_>,

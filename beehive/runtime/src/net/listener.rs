@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use rustix::net::SocketFlags;
 
 use crate::driver::{Driver, Reactor};
-use crate::net::{TcpStream, epoll, uring};
+use crate::net::{Socket, epoll, uring};
 use crate::worker;
 
 /// Connections that the kernel keeps ready for `accept`; it lowers this to its own limit.
@@ -111,35 +111,6 @@ impl TcpListener {
         let peer = peer
             .and_then(|addr| SocketAddr::try_from(addr).ok())
             .ok_or_else(|| io::Error::other("the peer of an accepted connection has no address"))?;
-        Poll::Ready(Ok((Socket { fd, peer }, peer)))
-    }
-}
-
-/// A connected socket that no worker owns yet.
-#[derive(Debug)]
-pub struct Socket {
-    fd: OwnedFd,
-    peer: SocketAddr,
-}
-
-impl Socket {
-    /// Makes a stream of it that lives on the calling worker.
-    ///
-    /// # Errors
-    ///
-    /// Those of registering with the reactor.
-    ///
-    /// # Panics
-    ///
-    /// If the calling thread is not a worker.
-    pub fn into_stream(self) -> io::Result<TcpStream> {
-        let driver = worker::with_current(|worker| worker.driver.clone());
-        TcpStream::new(driver, self.fd, self.peer)
-    }
-
-    /// The address of the other side.
-    #[must_use]
-    pub fn peer_addr(&self) -> SocketAddr {
-        self.peer
+        Poll::Ready(Ok((Socket::new(fd, peer), peer)))
     }
 }

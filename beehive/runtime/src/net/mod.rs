@@ -3,8 +3,10 @@
 
 mod epoll;
 mod listener;
+mod socket;
 mod stream;
 mod uring;
 
-pub use listener::{Socket, TcpListener};
+pub use listener::TcpListener;
+pub use socket::Socket;
 pub use stream::{Shutdown, ShutdownHandle, TcpStream};

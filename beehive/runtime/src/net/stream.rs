@@ -8,8 +8,11 @@ use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 
+use beehive_policy::WorkerId;
+
 use crate::driver::{Driver, Reactor};
-use crate::net::{epoll, uring};
+use crate::net::{Socket, epoll, uring};
+use crate::worker;
 
 /// Room made in a receive buffer that has none.
 const RECEIVE_BYTES: usize = 16 * 1024;
@@ -22,6 +25,8 @@ pub struct TcpStream {
     driver: Rc<Driver>,
     fd: Arc<OwnedFd>,
     peer: SocketAddr,
+    /// Bytes that were received on another worker.
+    unread: Vec<u8>,
     inner: Inner,
 }
 
@@ -31,8 +36,8 @@ enum Inner {
 }
 
 impl TcpStream {
-    pub(crate) fn new(driver: Rc<Driver>, fd: OwnedFd, peer: SocketAddr) -> io::Result<Self> {
-        let fd = Arc::new(fd);
+    pub(super) fn new(driver: Rc<Driver>, socket: Socket) -> io::Result<Self> {
+        let Socket { fd, peer, unread } = socket;
         let inner = match &driver.reactor {
             Reactor::Epoll(_) => Inner::Epoll(epoll::Registered::new(driver.clone(), fd.clone())?),
             Reactor::Uring(_) => Inner::Uring(uring::Connected::new(driver.clone(), fd.clone())),
@@ -42,6 +47,7 @@ impl TcpStream {
             driver,
             fd,
             peer,
+            unread,
             inner,
         })
     }
@@ -64,6 +70,9 @@ impl TcpStream {
     fn poll_recv(&mut self, cx: &Context<'_>, buf: &mut Vec<u8>) -> Poll<io::Result<usize>> {
         ready!(self.driver.poll_budget(cx))?;
         let had_memory = buf.capacity() > 0;
+        if !self.unread.is_empty() {
+            return Poll::Ready(Ok(self.take_unread(buf)));
+        }
         if buf.len() == buf.capacity() {
             buf.reserve(RECEIVE_BYTES);
         }
@@ -76,6 +85,56 @@ impl TcpStream {
             *buf = Vec::new();
         }
         received
+    }
+
+    /// Bytes that came here with the connection, as many as `buf` has room for.
+    fn take_unread(&mut self, buf: &mut Vec<u8>) -> usize {
+        if buf.len() == buf.capacity() {
+            buf.reserve(RECEIVE_BYTES);
+        }
+        let count = self.unread.len().min(buf.capacity() - buf.len());
+        buf.extend(self.unread.drain(..count));
+        if self.unread.is_empty() {
+            self.unread = Vec::new();
+        }
+        count
+    }
+
+    /// The worker that this connection should move to, if its own has too much to do, or so little
+    /// that one worker can do it all. Ask between two requests, and if there is an answer, send
+    /// what [`into_socket`](Self::into_socket) gives there: the connection is counted as gone.
+    ///
+    /// Costs no more than reading a variable. Must be called by a task of this connection's worker.
+    ///
+    /// # Panics
+    ///
+    /// If the calling thread is not a worker.
+    #[must_use = "the connection is counted as gone"]
+    pub fn relocation(&self) -> Option<WorkerId> {
+        worker::with_current(|worker| worker.depart())
+    }
+
+    /// Takes the connection off its worker. No byte is lost: what was received and not read yet
+    /// goes with it. [`ShutdownHandle`]s go on working.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system; the connection is closed then.
+    ///
+    /// # Cancel safety
+    ///
+    /// The connection is closed if the future is dropped.
+    pub async fn into_socket(mut self) -> io::Result<Socket> {
+        let mut unread = std::mem::take(&mut self.unread);
+        match &mut self.inner {
+            Inner::Epoll(registered) => registered.detach()?,
+            Inner::Uring(connected) => connected.detach(&mut unread).await,
+        }
+        Ok(Socket {
+            fd: self.fd.clone(),
+            peer: self.peer,
+            unread,
+        })
     }
 
     /// Sends all of `buf` and gives it back, with its content.
@@ -129,9 +188,7 @@ impl TcpStream {
     /// A handle by which any thread can shut the connection down.
     #[must_use]
     pub fn shutdown_handle(&self) -> ShutdownHandle {
-        ShutdownHandle {
-            fd: Arc::downgrade(&self.fd),
-        }
+        ShutdownHandle::new(&self.fd)
     }
 }
 
@@ -159,6 +216,12 @@ pub struct ShutdownHandle {
 }
 
 impl ShutdownHandle {
+    pub(super) fn new(fd: &Arc<OwnedFd>) -> Self {
+        Self {
+            fd: Arc::downgrade(fd),
+        }
+    }
+
     /// Shuts down one or both directions; does nothing if the connection is closed already.
     pub fn shutdown(&self, how: Shutdown) {
         let Some(fd) = self.fd.upgrade() else { return };

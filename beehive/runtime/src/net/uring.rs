@@ -26,6 +26,12 @@ impl Connected {
         Self { driver, fd, key }
     }
 
+    /// Ends what the kernel does with a socket that stays open. What has been received and not read
+    /// is appended to `unread`.
+    pub(crate) async fn detach(&mut self, unread: &mut Vec<u8>) {
+        poll_fn(|cx| uring(&self.driver).poll_detach(self.key, cx, unread)).await;
+    }
+
     pub(crate) fn poll_recv(
         &mut self,
         cx: &Context<'_>,

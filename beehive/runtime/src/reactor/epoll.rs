@@ -103,7 +103,12 @@ impl Epoll {
         Ok(key)
     }
 
-    /// Forgets a source whose file is about to be closed.
+    /// Ends the watch over a socket that stays open. An event that was fetched already may follow.
+    pub(crate) fn unwatch(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        Ok(epoll::delete(&self.epoll, fd)?)
+    }
+
+    /// Forgets a source whose file is about to be closed, or is not watched any more.
     pub(crate) fn deregister(&self, key: SourceKey) {
         let source = self.sources.borrow_mut().remove(key.0);
         drop(source);

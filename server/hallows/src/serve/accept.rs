@@ -1,5 +1,6 @@
 //! Accepts connections and places each on a worker. A listener has one task,
-//! on the first worker; a connection lives where the policy puts it.
+//! on the first worker; a connection begins where the policy puts it, and may move
+//! later (see [`super::connection`]).
 
 use std::future::poll_fn;
 use std::io;
@@ -9,13 +10,13 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use beehive::Handle;
-use beehive::net::{Shutdown, Socket, TcpStream};
+use beehive::net::{Shutdown, Socket};
+use beehive::{Handle, WorkerId};
 use hallows_engine::Connection;
 
-use super::connection::Client;
+use super::connection::Traveller;
 use super::listener::Listener;
-use super::worker::{Seat, Shared, Worker};
+use super::worker::{Seat, Shared};
 use crate::clock;
 
 /// Pause after the system refused to accept, as it does without free descriptors.
@@ -92,8 +93,8 @@ fn admit(
         None => TOO_MANY,
         Some(seat) => {
             let shared = Arc::clone(shared);
-            let worker = handle.place();
-            let serve = move || serve(socket, local, shared, seat, worker.index());
+            let worker = handle.place_movable();
+            let serve = move || serve(socket, local, shared, seat, worker);
             handle.spawn_on(worker, serve).detach();
             return;
         }
@@ -115,29 +116,22 @@ async fn refuse(socket: Socket, message: &'static str) {
 }
 
 /// Serves one client on this worker.
-async fn serve(socket: Socket, local: SocketAddr, shared: Arc<Shared>, seat: Seat, index: usize) {
+async fn serve(socket: Socket, local: SocketAddr, shared: Arc<Shared>, seat: Seat, at: WorkerId) {
     let peer = canonical(socket.peer_addr());
-    let stream = match socket.into_stream() {
-        Ok(stream) => stream,
-        Err(error) => return tracing::debug!(%peer, %error, "the connection is unusable"),
-    };
-    let local = canonical(precise(local, &stream));
-    let worker = Worker::current(&shared);
+    let local = canonical(precise(local, &socket));
     let now = clock::now();
-    let mut connection =
-        Connection::new(&shared.engine, &peer.to_string(), &local.to_string(), now);
-    connection.set_worker(index);
-    let hook = stream.shutdown_handle();
+    let connection = Connection::new(&shared.engine, &peer.to_string(), &local.to_string(), now);
+    let hook = socket.shutdown_handle();
     connection.set_kill_hook(Box::new(move || hook.shutdown(Shutdown::Both)));
-    Client::new(stream, connection, worker, seat, now)
-        .serve()
+    Traveller::new(socket, connection, seat)
+        .serve(&shared, at)
         .await;
 }
 
 /// The address that the client connected to, where the listener has any.
-fn precise(listening: SocketAddr, stream: &TcpStream) -> SocketAddr {
+fn precise(listening: SocketAddr, socket: &Socket) -> SocketAddr {
     if listening.ip().is_unspecified() {
-        return stream.local_addr().unwrap_or(listening);
+        return socket.local_addr().unwrap_or(listening);
     }
     listening
 }

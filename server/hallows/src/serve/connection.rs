@@ -2,23 +2,29 @@
 //! client. While replies wait to be read nothing more is executed or received,
 //! so a client that does not read stops itself and costs one reply buffer.
 //!
+//! Between two rounds the connection may move to another worker, when the scheduler
+//! says so: with what it has received and not executed yet, and nothing else.
+//!
 //! The engine borrows requests from the receive buffer. That buffer starts at
 //! 16 KiB, grows with a large request (never further ahead of what has arrived
 //! than twice, so an announced length alone costs nothing), and is shrunk or
 //! given back on the advice of the worker's background task ([`super::cron`]).
 
 use std::future::poll_fn;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use beehive::net::TcpStream;
-use hallows_engine::{Action, Connection, Now, Step};
+use beehive::net::{Socket, TcpStream};
+use beehive::{Handle, WorkerId};
+use hallows_engine::{Action, Connection, Step};
 
 use super::slot::{End, INPUT_BASE, Phase, Slot, Trim};
-use super::worker::{Seat, Worker};
+use super::worker::{Berth, Seat, Shared, Worker};
 use crate::clock;
 
 /// Replies collected before they are sent.
@@ -28,7 +34,7 @@ const TURN_MAX: usize = 128 * 1024;
 /// The least by which a receive buffer grows for a large request.
 const GROWTH_MIN: usize = 64 * 1024;
 
-/// One client's connection and its buffers.
+/// One client on the worker that serves it.
 pub(super) struct Client {
     stream: TcpStream,
     connection: Connection,
@@ -40,7 +46,17 @@ pub(super) struct Client {
     turn: usize,
     /// Bytes that the unfinished request lacks at least.
     need: usize,
-    _seat: Seat,
+    berth: Berth,
+    seat: Seat,
+}
+
+/// One client between two workers.
+pub(super) struct Traveller {
+    socket: Socket,
+    connection: Connection,
+    input: Vec<u8>,
+    need: usize,
+    seat: Seat,
 }
 
 /// What ended a wait for requests.
@@ -50,36 +66,73 @@ enum Event {
     Gone,
 }
 
+impl Traveller {
+    /// A client that has just been accepted.
+    pub(super) fn new(socket: Socket, connection: Connection, seat: Seat) -> Self {
+        Self {
+            socket,
+            connection,
+            input: Vec::new(),
+            need: 1,
+            seat,
+        }
+    }
+
+    /// Serves the client on this worker until one side ends the connection, or it moves on.
+    pub(super) async fn serve(self, shared: &Arc<Shared>, at: WorkerId) {
+        match Client::settle(self, shared, at) {
+            Ok(client) => client.serve().await,
+            Err(error) => tracing::debug!(%error, "the connection is unusable"),
+        }
+    }
+}
+
 impl Client {
     /// Makes the connection known to the worker.
-    pub(super) fn new(
-        stream: TcpStream,
-        connection: Connection,
-        worker: Rc<Worker>,
-        seat: Seat,
-        now: Now,
-    ) -> Self {
-        let slot = Slot::new(stream.shutdown_handle(), now.mono_us);
-        worker.enter(&slot);
-        let (input, output) = (Vec::new(), Vec::new());
-        Self {
+    fn settle(traveller: Traveller, shared: &Arc<Shared>, at: WorkerId) -> io::Result<Self> {
+        let Traveller {
+            socket,
+            mut connection,
+            input,
+            need,
+            seat,
+        } = traveller;
+        let stream = socket.into_stream()?;
+        let worker = Worker::current(shared);
+        let slot = Slot::new(stream.shutdown_handle(), clock::now().mono_us);
+        let berth = Berth::new(&worker, &slot);
+        connection.set_worker(at.index());
+        let client = Self {
             stream,
             connection,
             worker,
             slot,
             input,
-            output,
+            output: Vec::new(),
             turn: 0,
-            need: 1,
-            _seat: seat,
+            need,
+            berth,
+            seat,
+        };
+        client.slot.unfinished.set(client.input.len());
+        client.tell_buffer();
+        // What it had was counted where it came from.
+        let _ = client.charge(0);
+        if shared.ending.has_begun() {
+            // Whoever told this worker's connections so may not have met this one.
+            client.slot.drain();
         }
+        Ok(client)
     }
 
-    /// Serves the client until one side ends the connection.
-    pub(super) async fn serve(mut self) {
+    /// Serves the client until one side ends the connection, or it moves on.
+    async fn serve(mut self) {
         let why = loop {
             if let Err(end) = self.cycle().await {
                 break end;
+            }
+            if let Some(worker) = self.stream.relocation() {
+                return self.relocate(worker).await;
             }
         };
         let client = self.connection.client();
@@ -89,6 +142,27 @@ impl Client {
         } else {
             tracing::debug!(id, addr, %why, "client closed");
         }
+    }
+
+    /// Goes on at another worker.
+    async fn relocate(self, to: WorkerId) {
+        let shared = Arc::clone(&self.worker.shared);
+        let socket = match self.stream.into_socket().await {
+            Ok(socket) => socket,
+            Err(error) => return tracing::warn!(%error, "a connection could not move"),
+        };
+        let traveller = Traveller {
+            socket,
+            connection: self.connection,
+            input: self.input,
+            need: self.need,
+            seat: self.seat,
+        };
+        // Only now, so that whoever ends the connection finds it here or there.
+        drop(self.berth);
+        shared.engine.stats().add_relocated_connection();
+        let serve = move || async move { traveller.serve(&shared, to).await };
+        Handle::current().spawn_on(to, serve).detach();
     }
 
     /// Receives once and answers every complete request.
@@ -303,13 +377,6 @@ impl Client {
 /// half-done change of the connection's own state.
 fn isolated<T>(execute: impl FnOnce() -> T) -> Result<T, End> {
     catch_unwind(AssertUnwindSafe(execute)).map_err(|_| End::Panicked)
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        self.worker.shared.charge(&self.slot, 0);
-        self.worker.leave(&self.slot);
-    }
 }
 
 #[cfg(test)]

@@ -52,6 +52,30 @@ impl Drop for Seat {
     }
 }
 
+/// A connection's entry in its worker's roster, and what it has charged there; ends when dropped.
+pub(super) struct Berth {
+    worker: Rc<Worker>,
+    slot: Rc<Slot>,
+}
+
+impl Berth {
+    /// Enters a connection.
+    pub(super) fn new(worker: &Rc<Worker>, slot: &Rc<Slot>) -> Self {
+        worker.enter(slot);
+        Self {
+            worker: Rc::clone(worker),
+            slot: Rc::clone(slot),
+        }
+    }
+}
+
+impl Drop for Berth {
+    fn drop(&mut self) {
+        self.worker.shared.charge(&self.slot, 0);
+        self.worker.leave(&self.slot);
+    }
+}
+
 /// One worker's own state.
 pub(super) struct Worker {
     /// What all workers share.
@@ -79,14 +103,14 @@ impl Worker {
     }
 
     /// Adds a connection.
-    pub(super) fn enter(&self, slot: &Rc<Slot>) {
+    fn enter(&self, slot: &Rc<Slot>) {
         let mut roster = self.roster.borrow_mut();
         slot.index.set(roster.len());
         roster.push(Rc::clone(slot));
     }
 
     /// Removes a connection.
-    pub(super) fn leave(&self, slot: &Slot) {
+    fn leave(&self, slot: &Slot) {
         let mut roster = self.roster.borrow_mut();
         let index = slot.index.get();
         roster.swap_remove(index);

@@ -235,3 +235,53 @@ fn a_flood_of_pipelines_does_not_keep_others_waiting() {
         });
     }
 }
+
+#[test]
+fn connections_of_a_worker_with_too_much_to_do_move_and_lose_nothing() {
+    for io in backends() {
+        let server = Server::start(&["--io", io, "--workers", "2"]);
+        let mut admin = server.client();
+        let text = |step: usize| -> String {
+            let letter = |i: usize| char::from(b'a' + (i * step % 23) as u8);
+            (0..600).map(letter).collect()
+        };
+        let _: () = admin.mset(&[("a", text(3)), ("b", text(7))]).unwrap();
+        let expected: usize = redis::cmd("LCS")
+            .arg(&["a", "b", "LEN"])
+            .query(&mut admin)
+            .unwrap();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                let mut raw = server.connect();
+                let done = &done;
+                scope.spawn(move || {
+                    let mut round = 0_usize;
+                    while !done.load(Relaxed) {
+                        // Requests cut anywhere, so that unfinished ones move, too.
+                        let requests = format!("LCS a b LEN\r\nECHO {round}\r\n").repeat(3);
+                        let (first, second) = requests.split_at(round % requests.len());
+                        raw.send(first.as_bytes());
+                        raw.send(second.as_bytes());
+                        let digits = round.to_string();
+                        let reply = format!(":{expected}\r\n${}\r\n{digits}\r\n", digits.len());
+                        raw.expect(&reply.repeat(3));
+                        round += 1;
+                    }
+                });
+            }
+            wait_for("a connection to move", || {
+                let info: redis::InfoDict = redis::cmd("INFO").query(&mut admin).unwrap();
+                let moved: u64 = info.get("relocated_connections")?;
+                (moved > 0).then_some(())
+            });
+            std::thread::sleep(Duration::from_millis(300));
+            done.store(true, Relaxed);
+        });
+        let seen: usize = redis::cmd("LCS")
+            .arg(&["a", "b", "LEN"])
+            .query(&mut admin)
+            .unwrap();
+        assert_eq!(seen, expected);
+    }
+}

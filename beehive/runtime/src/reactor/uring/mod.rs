@@ -134,6 +134,18 @@ impl Uring {
         slot.poll_receive(key.0, &mut state.ring, &mut state.buffers, cx, limit, out)
     }
 
+    /// Ends all operations of a connection; then moves its unread bytes to the end of `unread`.
+    pub(crate) fn poll_detach(
+        &self,
+        key: StreamKey,
+        cx: &Context<'_>,
+        unread: &mut Vec<u8>,
+    ) -> Poll<()> {
+        let state = &mut *self.state.borrow_mut();
+        let slot = &mut state.streams[key.0];
+        slot.poll_detach(key.0, &mut state.ring, &mut state.buffers, cx, unread)
+    }
+
     /// Whether a send need not wait for the next visit to the kernel. While events are gathered,
     /// sends leave together, which costs less; a lone answer should leave now, and without a
     /// completion that would end the next wait at once.

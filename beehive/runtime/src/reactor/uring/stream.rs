@@ -59,6 +59,8 @@ pub(super) struct Slot {
     reader: Option<Waker>,
     sending: Sending,
     writer: Option<Waker>,
+    /// The stream is being detached: nothing is received any more.
+    detaching: bool,
     /// The stream has been dropped.
     orphan: bool,
     pub(super) counted: Counted,
@@ -90,6 +92,7 @@ impl Slot {
             reader: None,
             sending: Sending::Idle,
             writer: None,
+            detaching: false,
             orphan: false,
             counted: Counted::default(),
         }
@@ -133,6 +136,29 @@ impl Slot {
         Poll::Pending
     }
 
+    /// Waits for the end of all operations; then appends the unread bytes to `out`.
+    pub(super) fn poll_detach(
+        &mut self,
+        key: usize,
+        ring: &mut Ring,
+        buffers: &mut Buffers,
+        cx: &Context<'_>,
+        out: &mut Vec<u8>,
+    ) -> Poll<()> {
+        self.detaching = true;
+        if self.receiving {
+            self.stop_receiving(key, ring);
+            store(&mut self.reader, cx);
+            return Poll::Pending;
+        }
+        if !self.is_send_idle() {
+            store(&mut self.writer, cx);
+            return Poll::Pending;
+        }
+        self.read(buffers, usize::MAX, out);
+        Poll::Ready(())
+    }
+
     fn read(&mut self, buffers: &mut Buffers, limit: usize, out: &mut Vec<u8>) -> usize {
         let mut left = limit;
         if !self.backlog.is_empty() {
@@ -159,7 +185,7 @@ impl Slot {
 
     /// Starts to receive unless that is going on or over.
     pub(super) fn receive(&mut self, key: usize, ring: &mut Ring) {
-        if self.receiving || self.orphan || self.end.is_some() {
+        if self.receiving || self.detaching || self.orphan || self.end.is_some() {
             return;
         }
         self.receiving = true;
@@ -219,7 +245,8 @@ impl Slot {
                 }
             }
             (None, 0) => self.end = Some(End::Closed),
-            (None, libc::ENOBUFS) => return Next::Starved,
+            (None, libc::ENOBUFS) if !self.detaching => return Next::Starved,
+            (None, libc::ENOBUFS) => {}
             // It was stopped. Whoever waits polls again and so starts it again.
             (None, libc::ECANCELED | libc::EINTR | libc::EAGAIN) => {}
             (None, code) => self.end = Some(End::Failed(code)),

@@ -43,6 +43,7 @@ pub(super) fn stats(ctx: &Context<'_>, out: &mut String) -> Result {
         "instantaneous_input_kbps": "{:.2}", kilobytes(rates.input_bytes);
         "instantaneous_output_kbps": "{:.2}", kilobytes(rates.output_bytes);
         "rejected_connections": "{}", stats.rejected_connections();
+        "relocated_connections": "{}", stats.relocated_connections();
         "sync_full": "0";
         "sync_partial_ok": "0";
         "sync_partial_err": "0";
