@@ -178,6 +178,16 @@ impl Memory {
         block
     }
 
+    /// See [`Store::collapse_pages`](crate::Store::collapse_pages).
+    pub(crate) fn collapse_pages(&self, chunks_max: usize) -> usize {
+        self.pages.collapse(chunks_max)
+    }
+
+    /// Bytes that lie in huge pages.
+    pub(crate) fn huge_bytes(&self) -> usize {
+        self.pages.huge_bytes()
+    }
+
     /// Gives about `bytes` of the kept pages back to the system; answers how many.
     pub(crate) fn purge(&self, bytes: usize) -> usize {
         let purged = self.pages.purge(bytes);

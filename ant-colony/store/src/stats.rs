@@ -21,6 +21,8 @@ pub struct Memory {
     pub kept: usize,
     /// Live records, large objects included.
     pub live: usize,
+    /// The part of `used` that lies in huge pages.
+    pub huge: usize,
     /// Number of objects.
     pub objects: usize,
 }

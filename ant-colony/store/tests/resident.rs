@@ -62,6 +62,13 @@ fn resident_memory_is_what_the_limit_says() {
     }
     let per_key = (resident() - before) as f64 / 500_000.0;
     assert!(per_key <= 125.0, "{per_key} bytes per key");
+    let used = small.memory().used;
+    while small.collapse_pages(1) > 0 {}
+    let per_key = (resident() - before) as f64 / 500_000.0;
+    assert!(per_key <= 125.0, "{per_key} bytes per key in huge pages");
+    let memory = small.memory();
+    assert_eq!(memory.used, used, "huge pages are no memory of their own");
+    assert!(memory.huge <= used);
     drop(small);
 
     for (limit, len_max) in [(48 * MIB, MIB), (24 * MIB, 1000)] {
@@ -72,6 +79,12 @@ fn resident_memory_is_what_the_limit_says() {
                 let store = &store;
                 scope.spawn(move || fill(store, seed, limit * 10 / 4, len_max));
             }
+            scope.spawn(|| {
+                for _ in 0..100 {
+                    store.collapse_pages(2);
+                    std::thread::sleep(std::time::Duration::from_millis(1));
+                }
+            });
         });
         let taken = resident().saturating_sub(before);
         let allowed = limit * 21 / 20 + 3 * MIB;

@@ -57,6 +57,18 @@ impl Extents {
         Some((start, len))
     }
 
+    /// The parts of ranges that lie in the `len` bytes from `start`: their starts and lengths.
+    pub(crate) fn within(&self, start: usize, len: usize) -> impl Iterator<Item = (usize, usize)> {
+        let end = start + len;
+        let before = self.by_start.range(..start).next_back();
+        let ranges = before.into_iter().chain(self.by_start.range(start..end));
+        ranges.filter_map(move |(&from, &len)| {
+            let to = (from + len).min(end);
+            let from = from.max(start);
+            (from < to).then(|| (from, to - from))
+        })
+    }
+
     fn remove(&mut self, start: usize, len: usize) {
         self.by_start.remove(&start);
         self.by_len.remove(&(len, start));
@@ -90,5 +102,17 @@ mod tests {
         assert_eq!(extents.take(25), Some(200));
         assert_eq!(extents.take_longest(), Some((0, 50)));
         assert_eq!(extents.bytes(), 10);
+    }
+
+    #[test]
+    fn ranges_are_clipped_to_where_they_are_looked_for() {
+        let mut extents = Extents::default();
+        for start in [0, 100, 200, 300] {
+            extents.insert(start, 50);
+        }
+        let within = |start, len| extents.within(start, len).collect::<std::vec::Vec<_>>();
+        assert_eq!(within(120, 100), [(120, 30), (200, 20)]);
+        assert_eq!(within(50, 50), []);
+        assert_eq!(within(310, 10), [(310, 10)]);
     }
 }

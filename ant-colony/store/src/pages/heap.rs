@@ -35,6 +35,16 @@ impl Pages {
         block.bytes
     }
 
+    /// The allocator's pages are its own affair.
+    pub(crate) fn collapse(&self, _chunks_max: usize) -> usize {
+        0
+    }
+
+    /// Nothing is known of huge pages.
+    pub(crate) fn huge_bytes(&self) -> usize {
+        0
+    }
+
     /// Nothing is kept.
     pub(crate) fn purge(&self, _bytes: usize) -> usize {
         0

@@ -5,17 +5,33 @@
 //! cost nothing but addresses: their pages are given back, except for a bounded amount
 //! that is kept for reuse, because fresh pages cost a fault each.
 //!
+//! Memory comes in small pages, so that none is taken before it is asked for. Those of
+//! the dense arena are made huge pages afterwards, by [`Pages::collapse`]:
+//!
+//! 1. A chunk of which no byte is clean waits in `chunks`. It is taken from there, and the
+//!    arena is unlocked, because the rest may take milliseconds.
+//! 2. The system makes one page of it. It must be allowed to for that moment only: else it
+//!    would do so by itself whenever it likes, and bring back pages that were given back,
+//!    uncharged.
+//! 3. The arena is locked again. If ranges of the chunk were given back meanwhile, that may
+//!    have been before step 2, which then brought them back: those that are clean now are
+//!    given back again.
+//!
+//! A part of a huge page that is given back would stay with the system's page until that
+//! runs short of memory; therefore the page is split first.
+//!
 //! Invariants:
 //! - a range is in `dirty`, or in `clean`, or in exactly one block;
 //! - all ranges lie in `regions`, which stay mapped, readable and writable until the
 //!   source is dropped; blocks never outlive it (their charge keeps it alive).
 
+use super::chunks::{CHUNK_BYTES, Chunks};
 use super::extents::Extents;
+use super::region::{Region, collapse, discard, populate, split};
 use super::{Block, PAGE_BYTES, Purpose};
 use crate::lock::Mutex;
 use alloc::vec::Vec;
-use core::ptr::{self, NonNull};
-use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
+use core::ptr::NonNull;
 
 /// The part of the memory that the freed pages of an arena may take before they go back
 /// to the system.
@@ -36,24 +52,19 @@ struct Arena {
     dirty: Extents,
     /// Free ranges that have no pages yet, or not any more.
     clean: Extents,
+    /// What may become huge pages, or is; nothing in the arena for large objects, which
+    /// come and go whole.
+    chunks: Option<Chunks>,
     dirty_bytes_max: usize,
     region_bytes: usize,
 }
-
-struct Region {
-    start: NonNull<u8>,
-    bytes: usize,
-}
-
-// SAFETY: the region is plain memory of this source, and only unmapped when that is dropped.
-unsafe impl Send for Region {}
 
 impl Pages {
     /// A source for about `memory` bytes.
     pub(crate) fn new(memory: usize) -> Self {
         Self {
-            dense: Mutex::new(Arena::new(memory)),
-            large: Mutex::new(Arena::new(memory)),
+            dense: Mutex::new(Arena::new(memory, Some(Chunks::default()))),
+            large: Mutex::new(Arena::new(memory, None)),
         }
     }
 
@@ -67,9 +78,7 @@ impl Pages {
     pub(crate) fn fresh(&self, bytes: usize, purpose: Purpose) -> Option<Block> {
         debug_assert!(bytes > 0 && bytes.is_multiple_of(PAGE_BYTES));
         let address = self.arena(purpose).lock().take_clean(bytes)?;
-        // SAFETY: the range is ours and free. Faulting it in at once costs a fraction of a
-        // fault for each page; where that is refused, the faults come one by one.
-        let _ = unsafe { madvise(address as *mut _, bytes, Advice::LinuxPopulateWrite) };
+        populate(address, bytes);
         block(address, bytes)
     }
 
@@ -91,6 +100,26 @@ impl Pages {
         purged + self.dense.lock().purge(bytes.saturating_sub(purged))
     }
 
+    /// Makes at most `chunks_max` huge pages of chunks that are in use as a whole; answers
+    /// how many it made.
+    pub(crate) fn collapse(&self, chunks_max: usize) -> usize {
+        let attempt = || {
+            let chunk = self.dense.lock().chunks.as_mut()?.start()?;
+            let collapsed = collapse(chunk);
+            Some(self.dense.lock().settle(chunk, collapsed))
+        };
+        (0..chunks_max)
+            .map_while(|_| attempt())
+            .filter(|&made| made)
+            .count()
+    }
+
+    /// Bytes that lie in huge pages.
+    pub(crate) fn huge_bytes(&self) -> usize {
+        let arena = self.dense.lock();
+        arena.chunks.as_ref().map_or(0, Chunks::huge_bytes)
+    }
+
     fn arena(&self, purpose: Purpose) -> &Mutex<Arena> {
         match purpose {
             Purpose::Dense => &self.dense,
@@ -100,27 +129,37 @@ impl Pages {
 }
 
 impl Arena {
-    fn new(memory: usize) -> Self {
+    fn new(memory: usize, chunks: Option<Chunks>) -> Self {
         Self {
             regions: Vec::new(),
             dirty: Extents::default(),
             clean: Extents::default(),
+            chunks,
             dirty_bytes_max: memory / DIRTY_SHARE,
             region_bytes: (memory / 8)
                 .clamp(REGION_BYTES_MIN, REGION_BYTES_MAX)
-                .next_multiple_of(PAGE_BYTES),
+                .next_multiple_of(CHUNK_BYTES),
         }
     }
 
     fn take_clean(&mut self, bytes: usize) -> Option<usize> {
-        if let Some(start) = self.clean.take(bytes) {
-            return Some(start);
+        let start = self.clean.take(bytes).or_else(|| {
+            self.grow(bytes)?;
+            self.clean.take(bytes)
+        })?;
+        if let Some(chunks) = &mut self.chunks {
+            chunks.fill(start, bytes);
         }
-        let region = Region::map(bytes.max(self.region_bytes)).or_else(|| Region::map(bytes))?;
+        Some(start)
+    }
+
+    fn grow(&mut self, bytes: usize) -> Option<()> {
+        let usual = bytes.max(self.region_bytes);
+        let region = Region::map_aligned(usual).or_else(|| Region::map(bytes))?;
         self.clean
             .insert(region.start.as_ptr() as usize, region.bytes);
         self.regions.push(region);
-        self.clean.take(bytes)
+        Some(())
     }
 
     fn purge(&mut self, bytes: usize) -> usize {
@@ -128,15 +167,31 @@ impl Arena {
         while purged < bytes
             && let Some((start, len)) = self.dirty.take_longest()
         {
-            // SAFETY: the range is free, so nobody refers to it, and it lies in our regions;
-            // anonymous pages read as zero afterwards.
-            let advised = unsafe { madvise(start as *mut _, len, Advice::LinuxDontNeed) };
-            // A refusal would only mean that the pages stay.
-            debug_assert!(advised.is_ok());
+            if let Some(chunks) = &mut self.chunks {
+                chunks.vacate(start, len, split);
+            }
+            // SAFETY: the range is free, so nobody refers to it, and it lies in our regions.
+            unsafe { discard(start, len) };
             self.clean.insert(start, len);
             purged += len;
         }
         purged
+    }
+
+    /// Ends the attempt to make one page of a chunk; answers whether it is one.
+    fn settle(&mut self, chunk: usize, collapsed: bool) -> bool {
+        let huge = self
+            .chunks
+            .as_mut()
+            .is_some_and(|chunks| chunks.finish(chunk, collapsed));
+        if !huge {
+            for (start, len) in self.clean.within(chunk, CHUNK_BYTES) {
+                split(start, len);
+                // SAFETY: as in `purge`.
+                unsafe { discard(start, len) };
+            }
+        }
+        huge
     }
 }
 
@@ -145,31 +200,10 @@ fn block(address: usize, bytes: usize) -> Option<Block> {
     Some(Block { start, bytes })
 }
 
-impl Region {
-    fn map(bytes: usize) -> Option<Self> {
-        let access = ProtFlags::READ | ProtFlags::WRITE;
-        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
-        // SAFETY: a new anonymous map at an address of the system's choice; it replaces nothing.
-        let start = unsafe { mmap_anonymous(ptr::null_mut(), bytes, access, flags) };
-        let start = NonNull::new(start.ok()?.cast::<u8>())?;
-        // SAFETY: the range is the map that was just made. Huge pages would bring back pages
-        // that were given back, uncharged. Where they do not exist, nothing is to be done.
-        let _ = unsafe { madvise(start.as_ptr().cast(), bytes, Advice::LinuxNoHugepage) };
-        Some(Self { start, bytes })
-    }
-}
-
-impl Drop for Region {
-    fn drop(&mut self) {
-        // SAFETY: the source is dropped, so no block refers to the region any more.
-        let unmapped = unsafe { munmap(self.start.as_ptr().cast(), self.bytes) };
-        debug_assert!(unmapped.is_ok());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::FileExt;
     use std::vec::Vec;
 
     #[test]
@@ -201,5 +235,97 @@ mod tests {
         assert_eq!(arena.regions.len(), 1);
         assert_eq!(arena.dirty.bytes(), 0);
         assert_eq!(arena.clean.bytes(), arena.regions[0].bytes);
+    }
+
+    /// Pages of the range that are in memory.
+    fn resident(start: usize, bytes: usize) -> usize {
+        let map = std::fs::File::open("/proc/self/pagemap").unwrap();
+        let mut entries = std::vec![0; bytes / PAGE_BYTES * 8];
+        map.read_exact_at(&mut entries, (start / PAGE_BYTES * 8) as u64)
+            .unwrap();
+        let present = |entry: &&[u8]| entry[7] & 0x80 != 0;
+        entries.chunks_exact(8).filter(present).count() * PAGE_BYTES
+    }
+
+    /// A source with one chunk handed out, in two halves, one page made of it; none where
+    /// the system refuses that.
+    fn collapsed() -> Option<(Pages, [Block; 2])> {
+        let pages = Pages::new(32 << 20);
+        let half = || {
+            let half = pages.fresh(CHUNK_BYTES / 2, Purpose::Dense).unwrap();
+            // SAFETY: the block is ours.
+            unsafe { half.start.write_bytes(0xab, half.bytes / 8) };
+            half
+        };
+        let halves = [half(), half()];
+        assert_eq!(halves[0].start.as_ptr() as usize % CHUNK_BYTES, 0);
+        if pages.collapse(1) == 0 {
+            std::eprintln!("skipped: the system makes no huge pages");
+            return None;
+        }
+        Some((pages, halves))
+    }
+
+    fn last_word(block: &Block) -> u64 {
+        // SAFETY: the word lies in the block.
+        let last = unsafe { block.start.add(block.bytes / 8 - 1) };
+        // SAFETY: the block is initialised, and the caller's.
+        unsafe { last.read() }
+    }
+
+    #[test]
+    fn a_chunk_becomes_one_page_with_its_contents_once() {
+        let Some((pages, halves)) = collapsed() else {
+            return;
+        };
+        assert_eq!(pages.huge_bytes(), CHUNK_BYTES);
+        assert_eq!(pages.collapse(9), 0);
+        assert!(
+            halves
+                .iter()
+                .all(|half| last_word(half) == u64::from_ne_bytes([0xab; 8]))
+        );
+    }
+
+    #[test]
+    fn what_is_given_back_of_a_huge_page_stays_away_until_it_is_asked_for() {
+        let Some((pages, [first, second])) = collapsed() else {
+            return;
+        };
+        let start = first.start.as_ptr() as usize;
+        pages.give_back(&first, Purpose::Dense);
+        assert_eq!(
+            pages.huge_bytes(),
+            CHUNK_BYTES,
+            "kept pages stay as they are"
+        );
+        assert_eq!(pages.purge(usize::MAX), first.bytes);
+        assert_eq!(pages.huge_bytes(), 0);
+        assert_eq!(pages.collapse(1), 0);
+        assert_eq!(resident(start, CHUNK_BYTES), second.bytes);
+        let again = pages.fresh(first.bytes, Purpose::Dense).unwrap();
+        assert_eq!((again.start, last_word(&again)), (first.start, 0));
+        assert_ne!(last_word(&second), 0);
+        assert_eq!(pages.collapse(9), 1);
+    }
+
+    #[test]
+    fn what_is_given_back_while_its_chunk_is_collapsed_does_not_stay() {
+        let Some((pages, [first, second])) = collapsed() else {
+            return;
+        };
+        let start = first.start.as_ptr() as usize;
+        pages.give_back(&first, Purpose::Dense);
+        pages.purge(usize::MAX);
+        let first = pages.fresh(first.bytes, Purpose::Dense).unwrap();
+        let chunk = pages.dense.lock().chunks.as_mut().unwrap().start();
+        assert_eq!(chunk, Some(start));
+        pages.give_back(&first, Purpose::Dense);
+        pages.purge(usize::MAX);
+        assert!(collapse(start));
+        assert_eq!(resident(start, CHUNK_BYTES), CHUNK_BYTES);
+        assert!(!pages.dense.lock().settle(start, true));
+        assert_eq!(resident(start, CHUNK_BYTES), second.bytes);
+        assert_ne!(last_word(&second), 0);
     }
 }

@@ -12,7 +12,11 @@ mod source;
 mod source;
 
 #[cfg(all(feature = "std", target_os = "linux", not(miri)))]
+mod chunks;
+#[cfg(all(feature = "std", target_os = "linux", not(miri)))]
 mod extents;
+#[cfg(all(feature = "std", target_os = "linux", not(miri)))]
+mod region;
 
 pub(crate) use source::Pages;
 
@@ -32,7 +36,7 @@ unsafe impl Send for Block {}
 // SAFETY: a shared block gives no access but its address and length.
 unsafe impl Sync for Block {}
 
-/// What a block is for: small ones are packed for huge pages, large ones are not.
+/// What a block is for: dense ones are packed into huge pages, large ones are not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// Segments and index chunks: long-lived, few sizes, touched at random.

@@ -87,6 +87,17 @@ impl Store {
         self.budget.set_limit(bytes);
     }
 
+    /// Makes huge pages, at most `pages_max`, of memory that is in use as a whole, which
+    /// takes no more memory and makes access to it faster. Answers how many it made: none
+    /// where the system has no huge pages, or where nothing is left to be done.
+    ///
+    /// A page takes the system about a millisecond, sometimes several. Nobody waits for
+    /// that, except who uses this very page. Thus it is best called by a thread that
+    /// serves nobody, now and then.
+    pub fn collapse_pages(&self, pages_max: usize) -> usize {
+        self.budget.collapse_pages(pages_max)
+    }
+
     /// Where the memory is.
     #[must_use]
     pub fn memory(&self) -> Memory {
@@ -98,6 +109,7 @@ impl Store {
             ghosts: self.budget.used_by(Kind::Ghosts),
             fixed: self.budget.used_by(Kind::Fixed),
             kept: self.budget.used_by(Kind::Kept),
+            huge: self.budget.huge_bytes(),
             ..Memory::default()
         };
         memory.used = memory.segments

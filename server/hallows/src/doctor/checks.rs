@@ -10,6 +10,9 @@ const NOFILE_WANTED: u64 = 10_064;
 /// Connections that may wait to be accepted.
 const SOMAXCONN_WANTED: u64 = 511;
 
+/// The first Linux that makes huge pages on demand.
+const COLLAPSE_SINCE: (u32, u32) = (6, 1);
+
 /// How a finding bears on the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -137,14 +140,19 @@ fn io_uring(facts: &Facts) -> Finding {
 
 fn transparent_huge_pages(facts: &Facts) -> Finding {
     const NAME: &str = "transparent_huge_pages";
-    match facts.huge_pages.as_deref() {
-        Some("always") => Finding::on(NAME, "always: large memory blocks get 2 MiB pages"),
-        Some(other) => Finding::off(
+    match (facts.huge_pages.as_deref(), facts.kernel) {
+        // Whatever the policy: it is about pages that nobody asked for.
+        (Some(policy), Some(kernel)) if kernel >= COLLAPSE_SINCE => Finding::on(
             NAME,
-            format!("{other}: memory comes in 4 KiB pages"),
-            "For caches above some GiB: echo always > /sys/kernel/mm/transparent_hugepage/enabled",
+            format!("{policy}; with --huge-pages yes the store fills 2 MiB pages"),
         ),
-        None => Finding::unknown(NAME, "/sys/kernel/mm/transparent_hugepage/enabled"),
+        (Some(_), Some((major, minor))) => Finding::off(
+            NAME,
+            format!("Linux {major}.{minor} makes none on demand: memory comes in 4 KiB pages"),
+            "For caches above some 10 MiB: Linux 6.1 or later.",
+        ),
+        (Some(_), None) => Finding::unknown(NAME, "/proc/sys/kernel/osrelease"),
+        (None, _) => Finding::unknown(NAME, "/sys/kernel/mm/transparent_hugepage/enabled"),
     }
 }
 
@@ -246,6 +254,7 @@ mod tests {
             built_for_avx2: true,
             cores: 8,
             io_uring_refusal: None,
+            kernel: Some((6, 1)),
             huge_pages: Some("always".to_owned()),
             huge_pages_reserved: Some(0),
             overcommit: Some(1),
@@ -289,6 +298,7 @@ mod tests {
     fn what_is_off_always_comes_with_a_remedy() {
         let poor = Facts {
             io_uring_refusal: Some(refusal("blocked")),
+            kernel: Some((5, 15)),
             huge_pages: Some("never".to_owned()),
             overcommit: Some(2),
             nofile: (Some(1024), Some(4096)),

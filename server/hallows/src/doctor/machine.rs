@@ -29,6 +29,8 @@ pub(crate) struct Facts {
     pub(super) cores: usize,
     /// Why io_uring cannot be used; `None` when it can.
     pub(super) io_uring_refusal: Option<Refusal>,
+    /// Version of the kernel: major and minor.
+    pub(super) kernel: Option<(u32, u32)>,
     /// Policy of transparent huge pages: always, madvise or never.
     pub(super) huge_pages: Option<String>,
     /// Pages reserved for explicit huge page users.
@@ -64,6 +66,9 @@ impl Facts {
                 reason: why.reason,
                 remedy: why.remedy.to_owned(),
             }),
+            kernel: line(root, "proc/sys/kernel/osrelease")
+                .as_deref()
+                .and_then(version),
             huge_pages: line(root, "sys/kernel/mm/transparent_hugepage/enabled")
                 .as_deref()
                 .and_then(chosen),
@@ -92,6 +97,12 @@ fn line(root: &Path, path: &str) -> Option<String> {
 fn chosen(text: &str) -> Option<String> {
     let (_, rest) = text.split_once('[')?;
     rest.split_once(']').map(|(word, _)| word.to_owned())
+}
+
+/// The first two numbers of `6.1.0-13-amd64`.
+fn version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.split(|c: char| !c.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 fn processor(root: &Path) -> Option<String> {
@@ -129,6 +140,7 @@ mod tests {
                 "sys/kernel/mm/transparent_hugepage/enabled",
                 "always [madvise] never\n",
             ),
+            ("proc/sys/kernel/osrelease", "6.12.3-rc1+\n"),
             ("proc/sys/vm/overcommit_memory", "2\n"),
             ("proc/sys/net/core/somaxconn", "4096\n"),
             ("proc/sys/kernel/perf_event_paranoid", "-1\n"),
@@ -138,6 +150,7 @@ mod tests {
         ]);
         let facts = Facts::read(root.path());
         assert_eq!(facts.huge_pages.as_deref(), Some("madvise"));
+        assert_eq!(facts.kernel, Some((6, 12)));
         assert_eq!(facts.overcommit, Some(2));
         assert_eq!(facts.somaxconn, Some(4096));
         assert_eq!(facts.perf_paranoid, Some(-1));

@@ -1,12 +1,14 @@
 //! `hallows serve`: builds the runtime and the engine, listens, and ends in good
 //! order. `setup.rs` makes the engine, `accept.rs` places connections, `connection.rs`
 //! serves one, `worker.rs` and `slot.rs` hold what a worker knows of its
-//! connections, `cron.rs` is the background task, `ending.rs` the way out.
+//! connections, `cron.rs` is the background task, `ending.rs` the way out;
+//! `huge_pages.rs` serves the setting of that name.
 
 mod accept;
 mod connection;
 mod cron;
 mod ending;
+mod huge_pages;
 mod listener;
 mod setup;
 mod slot;
@@ -65,6 +67,9 @@ async fn serve(settings: Settings, level: LevelControl, runtime: &Runtime) -> Re
     let engine = setup::engine(&settings, Arc::clone(&host), first)?;
     let shared = Arc::new(Shared::new(engine, settings.client_memory.0));
 
+    if settings.huge_pages {
+        huge_pages::start(&shared.engine);
+    }
     let handle = runtime.handle();
     start_background(&handle, &shared);
     tracing::info!(

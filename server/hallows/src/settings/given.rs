@@ -38,6 +38,10 @@ given! {
         #[arg(long, env = "HALLOWS_MEMORY", value_name = "SIZE", help_heading = "Serving")]
         memory: Option<ByteSize>,
 
+        /// Put memory that is filled into 2 MiB pages: less CPU per request in caches above some 100 MiB; while a page is made, requests for what lies in it may wait some milliseconds [default: no]
+        #[arg(long, env = "HALLOWS_HUGE_PAGES", help_heading = "Serving")]
+        huge_pages: Option<YesNo>,
+
         /// Worker threads, one per core with `auto` [default: auto]
         #[arg(long, env = "HALLOWS_WORKERS", value_name = "N|auto", help_heading = "Serving")]
         workers: Option<Workers>,

@@ -44,6 +44,8 @@ pub(crate) struct Settings {
     pub(crate) idle_s: u32,
     /// Idle time before the kernel probes the peer; 0 = never.
     pub(crate) keepalive_s: u32,
+    /// Whether filled memory is put into huge pages.
+    pub(crate) huge_pages: bool,
     /// Unread replies of one client; 0 = no limit.
     pub(crate) output_limit: ByteSize,
     /// Time a client may leave replies unread; 0 = no limit.
@@ -85,6 +87,7 @@ impl Settings {
             clients_max: given.maxclients.unwrap_or(10_000),
             idle_s: given.timeout.unwrap_or(0),
             keepalive_s: given.tcp_keepalive.unwrap_or(300),
+            huge_pages: given.huge_pages == Some(YesNo::Yes),
             output_limit: given.output_limit.unwrap_or(ByteSize(1 << 30)),
             output_timeout_s: given.output_timeout.unwrap_or(60),
             query_limit: given.query_limit.unwrap_or(ByteSize(1 << 30)),

@@ -64,6 +64,8 @@ fn the_help_text_tells_the_true_defaults() {
         settings.client_memory.to_string()
     );
     assert_eq!(documented("protected-mode"), "yes");
+    assert_eq!(documented("huge-pages"), "no");
+    assert!(!settings.huge_pages);
     assert!(settings.protected_mode);
 }
 

@@ -67,6 +67,7 @@ pub(super) fn memory(ctx: &Context<'_>, out: &mut String) -> Result {
         "used_memory_index": "{}", memory.index;
         "used_memory_large": "{}", memory.large;
         "used_memory_ghosts": "{}", memory.ghosts;
+        "used_memory_huge_pages": "{}", memory.huge;
         "allocator_allocated": "{}", used;
         "allocator_active": "{}", resident;
         "allocator_resident": "{}", resident;
