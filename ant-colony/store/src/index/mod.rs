@@ -132,25 +132,29 @@ impl Index {
     pub(crate) fn prefetch(&self, hash: u64) {
         if self.buckets > 0 {
             let bucket = self.main.get(self.address(hash));
-            prefetch(&bucket[Self::home_line(hash) * LINE_WORDS]);
+            prefetch(&bucket[0]);
+            prefetch(&bucket[LINE_WORDS]);
         }
     }
 
-    /// A slot whose tag fits, in the line where it most likely is.
+    /// The first slot of the bucket whose tag fits.
     #[inline]
     pub(crate) fn candidate(&self, hash: u64) -> Option<(Place, Slot)> {
         if self.buckets == 0 {
             return None;
         }
         let number = self.address(hash);
+        let bucket = self.main.get(number);
         let home = Self::home_line(hash);
-        let words = line(self.main.get(number), home);
-        let i = Matches::of(words, hash, home).next()?;
-        let place = Place {
-            bucket: Address::Main(number),
-            slot: home * LINE_WORDS + i,
-        };
-        Some((place, Slot(words[i])))
+        [home, 1 - home].into_iter().find_map(|line_number| {
+            let words = line(bucket, line_number);
+            let i = Matches::of(words, hash, line_number).next()?;
+            let place = Place {
+                bucket: Address::Main(number),
+                slot: line_number * LINE_WORDS + i,
+            };
+            Some((place, Slot(words[i])))
+        })
     }
 
     /// Whether a candidate that was found earlier is still there.
