@@ -70,7 +70,8 @@ impl Policy {
             publisher: Publisher::new(config.publish_interval),
             gather: Gather::new(config.gather),
             meter: Meter::new(),
-            balance: (config.balance && config.workers > 1).then(Balance::new),
+            balance: (config.balance && config.workers > 1)
+                .then(|| Balance::new(config.me, config.workers)),
             active: 0,
         }
     }
@@ -141,9 +142,8 @@ impl Policy {
         if !self.meter.observe(now) {
             return None;
         }
-        let (whole, busy) = ((self.me, self.workers), self.meter.busy_permille());
         let balance = self.balance.as_mut()?;
-        Some(balance.decide(whole, now, busy, self.active, read))
+        Some(balance.decide(now, self.meter.busy_permille(), self.active, read))
     }
 
     /// How busy this worker was lately, in thousandths of its time.

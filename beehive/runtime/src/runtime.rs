@@ -46,8 +46,9 @@ impl Runtime {
             .iter()
             .map(|deque| Remote::new(deque.stealer()).map(Arc::new))
             .collect::<io::Result<Vec<_>>>()?;
-        let outside = Policy::new(&settings.policy(WorkerId::new(0)));
-        let shared = Arc::new(Shared::new(remotes, outside));
+        let outside = settings.policy(WorkerId::new(0));
+        let shared = Shared::new(remotes, Policy::new(&outside), outside.balance);
+        let shared = Arc::new(shared);
         let mut workers = deques.into_iter().map(Kept::new);
         let first = Mutex::new(workers.next());
         let mut runtime = Self {

@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     closed: AtomicBool,
     /// A thread drops the stealable tasks from outside, for all that queue any.
     draining: AtomicBool,
+    /// Whether connections that can move are told to.
+    balance: bool,
     /// Decisions for threads that are not workers.
     outside: Mutex<Outside>,
 }
@@ -55,7 +57,7 @@ pub(crate) struct Outside {
 }
 
 impl Shared {
-    pub(crate) fn new(remotes: Vec<Arc<Remote>>, policy: Policy) -> Self {
+    pub(crate) fn new(remotes: Vec<Arc<Remote>>, policy: Policy, balance: bool) -> Self {
         let workers = remotes.len();
         Self {
             start: Instant::now(),
@@ -68,6 +70,7 @@ impl Shared {
             stopping: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             draining: AtomicBool::new(false),
+            balance,
             outside: Mutex::new(Outside {
                 policy,
                 placement: Placement::new(workers),
@@ -157,8 +160,11 @@ impl Shared {
             .place(|worker| self.signal(worker))
     }
 
-    /// Chooses a worker for a connection that can move.
+    /// Chooses a worker for a connection that can move, if connections do.
     pub(crate) fn place_movable(&self) -> WorkerId {
+        if !self.balance {
+            return self.place();
+        }
         let now = Nanos(self.start.elapsed().as_nanos() as u64);
         self.outside
             .lock()

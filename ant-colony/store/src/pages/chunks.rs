@@ -46,6 +46,8 @@ enum State {
     Ready,
     /// Being made one page just now, by somebody who does not hold the arena.
     Collapsing,
+    /// The same, and some of it has become vacant meanwhile, so that it is not one page.
+    Spoilt,
     /// One page.
     Huge,
 }
@@ -81,15 +83,16 @@ impl Chunks {
             };
             chunk.vacant += len;
             let before = chunk.state;
-            if before != State::Collapsing {
-                chunk.state = State::Small;
-            }
+            chunk.state = match before {
+                State::Collapsing | State::Spoilt => State::Spoilt,
+                _ => State::Small,
+            };
             match before {
                 State::Small => {}
                 State::Ready => {
                     self.ready.remove(&number);
                 }
-                State::Collapsing => split(start, len),
+                State::Collapsing | State::Spoilt => split(start, len),
                 State::Huge => {
                     self.huge -= 1;
                     if len < CHUNK_BYTES {
@@ -128,7 +131,8 @@ impl Chunks {
         let Some(chunk) = self.by_start.get_mut(&start) else {
             return false;
         };
-        chunk.state = match (chunk.vacant, collapsed) {
+        let whole = collapsed && chunk.state == State::Collapsing;
+        chunk.state = match (chunk.vacant, whole) {
             (0, true) => State::Huge,
             (0, false) => State::Ready,
             _ => State::Small,
@@ -219,6 +223,10 @@ mod tests {
         assert!(!chunks.finish(C, true));
         assert_eq!(chunks.huge_bytes(), 0);
         chunks.fill(C, 10);
+        assert_eq!(chunks.start(), Some(C));
+        vacate(&mut chunks, C, 10);
+        chunks.fill(C, 10);
+        assert!(!chunks.finish(C, true), "full again, but of two pages");
         assert_eq!(chunks.start(), Some(C));
     }
 

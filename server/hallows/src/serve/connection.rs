@@ -59,6 +59,14 @@ pub(super) struct Traveller {
     seat: Seat,
 }
 
+/// What a round was about.
+enum Activity {
+    /// The client.
+    Served,
+    /// Housekeeping.
+    Trimmed,
+}
+
 /// What ended a wait for requests.
 enum Event {
     Received(usize),
@@ -115,6 +123,7 @@ impl Client {
             seat,
         };
         client.slot.unfinished.set(client.input.len());
+        client.slot.peak.set(client.input.len());
         client.tell_buffer();
         // What it had was counted where it came from.
         let _ = client.charge(0);
@@ -128,20 +137,16 @@ impl Client {
     /// Serves the client until one side ends the connection, or it moves on.
     async fn serve(mut self) {
         let why = loop {
-            if let Err(end) = self.cycle().await {
-                break end;
+            match self.cycle().await {
+                Ok(Activity::Served) => {}
+                Ok(Activity::Trimmed) => continue,
+                Err(end) => break end,
             }
             if let Some(worker) = self.stream.relocation() {
                 return self.relocate(worker).await;
             }
         };
-        let client = self.connection.client();
-        let (id, addr) = (client.id(), client.addr());
-        if why.is_remarkable() {
-            tracing::warn!(id, addr, %why, "client closed");
-        } else {
-            tracing::debug!(id, addr, %why, "client closed");
-        }
+        report(&self.connection, why);
     }
 
     /// Goes on at another worker.
@@ -151,6 +156,9 @@ impl Client {
             Ok(socket) => socket,
             Err(error) => return tracing::warn!(%error, "a connection could not move"),
         };
+        if let Some(why) = self.slot.ended() {
+            return report(&self.connection, why);
+        }
         let traveller = Traveller {
             socket,
             connection: self.connection,
@@ -166,13 +174,13 @@ impl Client {
     }
 
     /// Receives once and answers every complete request.
-    async fn cycle(&mut self) -> Result<(), End> {
+    async fn cycle(&mut self) -> Result<Activity, End> {
         self.make_room()?;
         match self.wait().await {
             Event::Gone => Err(self.slot.verdict()),
             Event::Trim(trim) => {
                 self.trim(trim);
-                Ok(())
+                Ok(Activity::Trimmed)
             }
             Event::Received(count) => {
                 self.turn += count;
@@ -183,7 +191,8 @@ impl Client {
                     self.tell_buffer();
                     self.charge(0)?;
                 }
-                self.execute().await
+                self.execute().await?;
+                Ok(Activity::Served)
             }
         }
     }
@@ -369,6 +378,16 @@ impl Client {
             return Err(End::ClientMemory);
         }
         Ok(())
+    }
+}
+
+fn report(connection: &Connection, why: End) {
+    let client = connection.client();
+    let (id, addr) = (client.id(), client.addr());
+    if why.is_remarkable() {
+        tracing::warn!(id, addr, %why, "client closed");
+    } else {
+        tracing::debug!(id, addr, %why, "client closed");
     }
 }
 

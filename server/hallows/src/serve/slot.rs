@@ -132,7 +132,12 @@ impl Slot {
 
     /// Why the connection was ended, when its socket says only that it was.
     pub(super) fn verdict(&self) -> End {
-        self.verdict.get().unwrap_or(End::Gone)
+        self.ended().unwrap_or(End::Gone)
+    }
+
+    /// Why the connection was ended from outside, if it was.
+    pub(super) fn ended(&self) -> Option<End> {
+        self.verdict.get()
     }
 
     /// Remembers how to wake the task.
