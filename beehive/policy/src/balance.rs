@@ -5,7 +5,7 @@
 //! CPU on two workers than on one: up to a third more for small requests. So connections gather on
 //! the lowest workers while those have room, and spread when one has none.
 //!
-//! Everything rests on one figure per worker, how busy it was lately ([`Meter`]), which it publishes
+//! Everything rests on one figure per worker, how busy it was lately (`Meter`), which it publishes
 //! in its load signal. Only connections that become active move, and only their worker sends them
 //! away: a stale signal costs a detour, never a connection.
 //!

@@ -18,7 +18,7 @@ use crate::worker;
 const RECEIVE_BYTES: usize = 16 * 1024;
 
 /// A connection. It belongs to the worker that created it, so it is not `Send`; a
-/// [`Socket`](crate::net::Socket) can be sent.
+/// [`Socket`] can be sent.
 ///
 /// Dropping it closes the connection.
 pub struct TcpStream {
