@@ -1,0 +1,18 @@
+//! The latest value: whoever reads wants the newest one and does not miss the others. For frames,
+//! configuration, readings of sensors.
+//!
+//! - [`triple_buffer`]: one writer, one reader, values of any type and size. Both ends are
+//!   wait-free: neither can hold up the other, at any rate.
+//! - [`seqlock()`]: one writer, any number of readers, a few words. Readers write nothing. For a writer
+//!   that writes seldom; see there why.
+//! - [`signal()`]: "something has changed" from any number of threads, as one wake-up of one listener.
+//!
+//! Each has its own introduction.
+
+mod seqlock;
+mod signal;
+mod triple;
+
+pub use seqlock::{SeqReader, SeqWriter, seqlock};
+pub use signal::{Listener, Notifier, signal};
+pub use triple::{Closed, Reader, Writer, triple_buffer};

@@ -1,0 +1,217 @@
+//! Growth, one bucket at a time: linear hashing.
+//!
+//! Buckets are split in the order of their indices. With 2^d + s buckets, those below s have been
+//! split with the bit d of the hash, and the next split makes bucket 2^d + s out of bucket s. So a
+//! split moves the keys of one bucket, no table is ever copied, and none is left to be freed.
+
+use super::bucket::{Bucket, Locked, Tags};
+use super::table::Table;
+use crate::sync::MODELLED;
+use crate::sync::atomic::{Ordering::Acquire, Ordering::Relaxed};
+
+/// How full the table gets: this many entries in 10 buckets, which have 70 slots.
+///
+/// Fewer, and memory is wasted; more, and too many keys are in overflow buckets: at 37 one or two
+/// in a hundred are. Under a model checker a bucket has one slot.
+const ENTRIES_IN_10: usize = if MODELLED { 10 } else { 37 };
+
+/// The most entries for this many buckets.
+const fn entries_max(buckets: usize) -> usize {
+    buckets * ENTRIES_IN_10 / 10
+}
+
+/// How many buckets this many entries need.
+pub(super) const fn buckets_for(entries: usize) -> usize {
+    entries.saturating_mul(10).div_ceil(ENTRIES_IN_10)
+}
+
+/// The most splits that one insertion does.
+///
+/// Insertions look at the number of entries only now and then, see [`Table::grow`], and then split
+/// for those that did not: 8 insertions need 3 splits. The rest is to catch up.
+const SPLITS_MAX: usize = 16;
+
+/// Every how many insertions of a thread grow the table.
+pub(super) const GROW_EVERY: usize = if MODELLED { 1 } else { 8 };
+
+impl Table {
+    /// Splits buckets until there are enough for `entries`, but only a few.
+    ///
+    /// If another thread is at the bucket in question, leaves the rest for another time: that one
+    /// may be growing too.
+    #[cold]
+    pub(super) fn grow(&self, entries: usize, hash_of: impl Fn(usize) -> usize) {
+        for _ in 0..SPLITS_MAX {
+            // Acquire: the bucket that is to be split is there.
+            let last = self.used.last.load(Acquire);
+            if entries <= entries_max(last + 1) || !self.split(last + 1, &hash_of) {
+                return;
+            }
+        }
+    }
+
+    /// Makes the bucket `new` out of the one that holds its keys; false if that is locked.
+    fn split(&self, new: usize, hash_of: &impl Fn(usize) -> usize) -> bool {
+        let depth = new.ilog2();
+        // SAFETY: less than `new`, so it is in use.
+        let home = unsafe { self.homes.get(new ^ (1 << depth)) };
+        let seen = home.version();
+        if home.tags().depth() != depth {
+            // Another thread has just done it.
+            return true;
+        }
+        let Some(mut locked) = home.lock(seen) else {
+            return false;
+        };
+        // SAFETY: `home` is locked and has not been split, so nobody else can be here.
+        let image = unsafe { self.homes.add(new) };
+        let first = locked.version.link();
+        let leaves = |key| hash_of(key) >> depth & 1 == 1;
+        // From here on searches for the keys that leave are led on to the image.
+        home.set_tags(self.fill_image(home, first, image, leaves));
+        locked.version = locked.version.next();
+        self.used.extend(new);
+        if first != 0 {
+            self.gather(&mut locked, |key| !leaves(key));
+            drop(locked);
+            // SAFETY: not linked to any more, and the unlocking changed the version.
+            unsafe { self.overflow.give_chain(first) };
+        }
+        true
+    }
+
+    /// Copies the pairs that leave to the image; returns the home's tags without them. (In overflow
+    /// buckets they must stay for now: a search that has seen the old tags may come for them. If
+    /// `leaves` panics, nothing has happened.)
+    fn fill_image(
+        &self,
+        home: &Bucket,
+        first: usize,
+        image: &Bucket,
+        leaves: impl Fn(usize) -> bool,
+    ) -> Tags {
+        let mut stay = home.own_tags().deeper();
+        let mut to = Filling::new(self, image, Tags::empty(stay.depth()));
+        to.copy_from(home, |slot, key| {
+            let leaves = leaves(key);
+            if leaves {
+                stay = stay.without(slot);
+            }
+            leaves
+        });
+        for (_, bucket) in self.chain(first) {
+            to.copy_from(bucket, |_, key| leaves(key));
+        }
+        image.set_link(to.first);
+        image.set_tags(to.tags);
+        stay
+    }
+
+    /// Moves the pairs that stay from overflow buckets to the slots that became free in the home
+    /// bucket, and what does not fit there to a new chain. (If `stays` panics, the pairs that left
+    /// remain in the old chain, where nobody looks for them.)
+    fn gather(&self, locked: &mut Locked<'_>, stays: impl Fn(usize) -> bool) {
+        // No search that saw the old tags may take what we write to the free slots for its own.
+        locked.publish();
+        let mut to = Filling::new(self, locked.home, locked.home.own_tags());
+        for (_, bucket) in self.chain(locked.version.link()) {
+            to.copy_from(bucket, |_, key| stays(key));
+        }
+        // First the copies appear, then the originals go. Who comes between may see both; who saw
+        // neither finds that the version has changed.
+        locked.home.set_tags(to.tags);
+        locked.version = locked.version.with_link(to.first).next();
+    }
+}
+
+/// A chain that is being filled, and not shown yet: neither what is in free slots of its home
+/// bucket, nor its overflow buckets.
+struct Filling<'t> {
+    table: &'t Table,
+    home: &'t Bucket,
+    /// What the home's tags will be.
+    tags: Tags,
+    /// What the home's link will be.
+    first: usize,
+    tail: Option<&'t Bucket>,
+}
+
+impl<'t> Filling<'t> {
+    const fn new(table: &'t Table, home: &'t Bucket, tags: Tags) -> Self {
+        Self {
+            table,
+            home,
+            tags,
+            first: 0,
+            tail: None,
+        }
+    }
+
+    /// Copies the pairs that `wants` wants by slot and key.
+    fn copy_from(&mut self, bucket: &Bucket, mut wants: impl FnMut(usize, usize) -> bool) {
+        let tags = bucket.own_tags();
+        for slot in tags.occupied() {
+            let pair = &bucket.pairs[slot];
+            let key = pair.key.load(Relaxed);
+            if wants(slot, key) {
+                self.push(tags.of(slot), key, pair.value.load(Relaxed));
+            }
+        }
+    }
+
+    fn push(&mut self, tag: u64, key: usize, value: *mut ()) {
+        if let Some(slot) = self.tags.free() {
+            self.home.pairs[slot].fill(key, value);
+            self.tags = self.tags.with(slot, tag);
+            return;
+        }
+        let full = |tail: &&Bucket| tail.own_tags().free().is_none();
+        let tail = match self.tail.filter(|tail| !full(tail)) {
+            Some(tail) => tail,
+            None => {
+                let (index, bucket) = self.table.overflow.take();
+                match self.tail.replace(bucket) {
+                    None => self.first = index,
+                    Some(tail) => tail.set_link(index),
+                }
+                bucket
+            }
+        };
+        let tags = tail.own_tags();
+        let slot = tags.free().expect("a bucket with a free slot");
+        tail.pairs[slot].fill(key, value);
+        tail.set_tags(tags.with(slot, tag));
+    }
+}
+
+#[cfg(all(test, not(any(feature = "loom", feature = "shuttle"))))]
+mod tests {
+    use super::super::table::{Hold, Search};
+    use super::{Relaxed, Table, entries_max};
+
+    #[test]
+    fn a_search_that_comes_from_any_bucket_that_once_was_right_finds_the_key() {
+        // Even while a level is half split: hence several numbers of buckets.
+        for buckets in [2, 3, 5, 6, 7, 12, 13, 16] {
+            let table = Table::new(2);
+            for _ in 0..buckets {
+                table.grow(entries_max(buckets), |key| key);
+            }
+            assert_eq!(table.used.last.load(Relaxed) + 1, buckets);
+            for key in 0..64 {
+                let Search::Absent(seen) = table.search(key, key, |_| Hold::<()>::Changed) else {
+                    panic!("an empty table");
+                };
+                let locked = seen.home.lock(seen.version).expect("alone");
+                table.insert(locked, key, key, core::ptr::null_mut());
+            }
+            for key in 0..64_usize {
+                for bits in 1..=buckets.ilog2() {
+                    let once = key & ((1 << bits) - 1);
+                    let search = table.search_from(once, key, key, |_| Hold::Is(()));
+                    assert!(matches!(search, Search::Found(spot, ()) if spot.key == key));
+                }
+            }
+        }
+    }
+}

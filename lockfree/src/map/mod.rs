@@ -1,0 +1,406 @@
+//! A concurrent hash map. (Introduction to be written.)
+
+mod array;
+mod bucket;
+mod count;
+mod grow;
+mod layout;
+mod overflow;
+mod reclaim;
+mod stripe;
+mod table;
+mod visit;
+
+use core::fmt;
+use core::hash::BuildHasher;
+use core::marker::PhantomData;
+
+use self::bucket::Locked;
+use self::count::Count;
+use self::grow::{GROW_EVERY, buckets_for};
+pub use self::layout::{Boxed, Inline, Layout, Word};
+use self::layout::{Entry, Find};
+use self::table::{Search, Spot, Table};
+use self::visit::Visit;
+use crate::sync::atomic::{Ordering::Relaxed, Ordering::Release};
+use crate::wait::Spin;
+
+/// The hasher that maps use unless told otherwise.
+pub type RandomState = foldhash::fast::RandomState;
+
+/// A map whose keys and values are [`Word`]s and lie in the table itself.
+pub type WordMap<K, V, S = RandomState> = Map<K, V, S, Inline>;
+
+/// A hash map that threads share; see the [module](self) for what it promises.
+pub struct Map<K, V, S = RandomState, L: Layout<K, V> = Boxed> {
+    table: Table,
+    len: Count,
+    domain: L::Domain,
+    hasher: S,
+    entries: PhantomData<*mut (K, V)>,
+}
+
+// SAFETY: a map owns keys, values and hasher; the rest of it is atomics.
+unsafe impl<K: Send, V: Send, S: Send, L: Layout<K, V>> Send for Map<K, V, S, L> {}
+// SAFETY: through a shared map, keys and values are read, and moved in and dropped, by any thread.
+unsafe impl<K: Send + Sync, V: Send + Sync, S: Sync, L: Layout<K, V>> Sync for Map<K, V, S, L> {}
+
+impl<K, V, S: Default, L: Layout<K, V>> Default for Map<K, V, S, L> {
+    fn default() -> Self {
+        Self::with_capacity_and_hasher(0, S::default())
+    }
+}
+
+impl<K, V, L: Layout<K, V>> Map<K, V, RandomState, L> {
+    /// An empty map.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An empty map that does not grow until it has about `capacity` entries.
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self::with_capacity_and_hasher(capacity, RandomState::default())
+    }
+}
+
+impl<K, V, S, L: Layout<K, V>> Map<K, V, S, L> {
+    /// An empty map with another hasher. The low bits of the hash choose the bucket.
+    #[must_use]
+    pub fn with_hasher(hasher: S) -> Self {
+        Self::with_capacity_and_hasher(0, hasher)
+    }
+
+    /// An empty map with another hasher that does not grow until it has about `capacity` entries.
+    #[must_use]
+    pub fn with_capacity_and_hasher(capacity: usize, hasher: S) -> Self {
+        Self {
+            table: Table::new(buckets_for(capacity)),
+            len: Count::new(),
+            domain: L::domain(),
+            hasher,
+            entries: PhantomData,
+        }
+    }
+
+    /// How many entries there are; while others insert and remove, how many there were, about.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len.sum()
+    }
+
+    /// True if there is no entry.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<K, V, S: BuildHasher, L: Layout<K, V>> Map<K, V, S, L> {
+    /// Calls `f` with the value of `key`, if it is there, and returns what `f` returns.
+    ///
+    /// Nothing is locked meanwhile: `f` may do with the map whatever it likes, also remove `key`.
+    #[inline]
+    pub fn get_with<Q: ?Sized, R>(&self, key: &Q, f: impl FnOnce(&V) -> R) -> Option<R>
+    where
+        L: Find<K, Q>,
+    {
+        match self.find(key, L::hash(key, &self.hasher)) {
+            Search::Found(_, held) => Some(f(held.value())),
+            Search::Absent(..) => None,
+        }
+    }
+
+    /// A copy of the value of `key`.
+    #[inline]
+    pub fn get<Q: ?Sized>(&self, key: &Q) -> Option<V>
+    where
+        L: Find<K, Q>,
+        V: Clone,
+    {
+        self.get_with(key, V::clone)
+    }
+
+    /// True if `key` is there.
+    #[inline]
+    pub fn contains_key<Q: ?Sized>(&self, key: &Q) -> bool
+    where
+        L: Find<K, Q>,
+    {
+        self.get_with(key, |_| ()).is_some()
+    }
+
+    /// Calls `f` for each of `keys` in order with its position and its value, if it has one.
+    ///
+    /// Asks for the memory of 16 keys before it looks at the first of them, so that it waits for
+    /// all 16 at the same time. This is not one look at the map: each key is looked up by itself.
+    #[inline]
+    pub fn get_many<Q>(&self, keys: &[Q], mut f: impl FnMut(usize, Option<&V>))
+    where
+        L: Find<K, Q>,
+    {
+        const BATCH: usize = 16;
+        for (batch, keys) in keys.chunks(BATCH).enumerate() {
+            let mut hashes = [0; BATCH];
+            for (hash, key) in hashes.iter_mut().zip(keys) {
+                *hash = L::hash(key, &self.hasher);
+                self.table.prefetch(*hash);
+            }
+            for (position, (key, hash)) in keys.iter().zip(hashes).enumerate() {
+                let position = batch * BATCH + position;
+                match self.find(key, hash) {
+                    Search::Found(_, held) => f(position, Some(held.value())),
+                    Search::Absent(..) => f(position, None),
+                }
+            }
+        }
+    }
+
+    /// Sets the value of `key`; returns a copy of the one before, if there was one. (The key that
+    /// is in the map then stays or is replaced, as it happens.)
+    #[inline]
+    pub fn insert(&self, key: K, value: V) -> Option<V>
+    where
+        V: Clone,
+    {
+        #[expect(
+            clippy::redundant_closure_for_method_calls,
+            reason = "the method itself is not general enough in its lifetime"
+        )]
+        self.insert_with(key, value, |old| old.cloned())
+    }
+
+    /// Sets the value of `key`, and then calls `f` with the one before, if there was one.
+    pub fn insert_with<R>(&self, key: K, value: V, f: impl FnOnce(Option<&V>) -> R) -> R {
+        let fresh = L::fresh(key, value);
+        let hash = L::hash(fresh.key(), &self.hasher);
+        let (locked, search) = self.lock(fresh.key(), hash);
+        match search {
+            Search::Found(spot, held) => {
+                drop(held);
+                f(Some(self.replace(locked, &spot, fresh).value()))
+            }
+            Search::Absent(..) => {
+                self.add(locked, hash, fresh);
+                f(None)
+            }
+        }
+    }
+
+    /// A copy of the value of `key`; if there is none, the one that `make` makes is inserted. If
+    /// another thread inserts one while `make` runs, the result is that one's.
+    pub fn get_or_insert_with(&self, key: K, make: impl FnOnce() -> V) -> V
+    where
+        V: Clone,
+    {
+        let hash = L::hash(&key, &self.hasher);
+        if let Search::Found(_, held) = self.find(&key, hash) {
+            return held.value().clone();
+        }
+        let fresh = L::fresh(key, make());
+        let value = fresh.value().clone();
+        let mut spin = Spin::new();
+        loop {
+            let search = self.find(fresh.key(), hash);
+            if let Search::Found(_, held) = &search {
+                return held.value().clone();
+            }
+            if let Some(locked) = search.lock() {
+                self.add(locked, hash, fresh);
+                return value;
+            }
+            pause(&mut spin);
+        }
+    }
+
+    /// Replaces the value of `key` by what `f` makes of it; false if there is none.
+    ///
+    /// `f` is called again if another thread changes the value meanwhile.
+    #[inline]
+    pub fn update<Q: ?Sized>(&self, key: &Q, mut f: impl FnMut(&V) -> V) -> bool
+    where
+        L: Find<K, Q>,
+        K: Clone,
+    {
+        let hash = L::hash(key, &self.hasher);
+        let mut spin = Spin::new();
+        loop {
+            let Search::Found(spot, held) = self.find(key, hash) else {
+                return false;
+            };
+            let fresh = L::fresh(held.key().clone(), f(held.value()));
+            if let Some(locked) = self.lock_value(&spot) {
+                drop(held);
+                drop(self.replace(locked, &spot, fresh));
+                return true;
+            }
+            pause(&mut spin);
+        }
+    }
+
+    /// Removes `key`; returns a copy of its value, if it was there.
+    #[inline]
+    pub fn remove<Q: ?Sized>(&self, key: &Q) -> Option<V>
+    where
+        L: Find<K, Q>,
+        V: Clone,
+    {
+        self.remove_with(key, V::clone)
+    }
+
+    /// Removes `key`, and then calls `f` with its value, if it was there.
+    pub fn remove_with<Q: ?Sized, R>(&self, key: &Q, f: impl FnOnce(&V) -> R) -> Option<R>
+    where
+        L: Find<K, Q>,
+    {
+        let hash = L::hash(key, &self.hasher);
+        let mut spin = Spin::new();
+        loop {
+            let Search::Found(spot, held) = self.find(key, hash) else {
+                return None;
+            };
+            drop(held);
+            if let Some(locked) = spot.lock() {
+                return Some(f(self.take(locked, &spot).value()));
+            }
+            pause(&mut spin);
+        }
+    }
+
+    /// Calls `f` with every entry. An entry that is there all the time is met exactly once; one that
+    /// comes or goes meanwhile may be.
+    pub fn for_each(&self, mut f: impl FnMut(&K, &V)) {
+        self.visit(|_, _, held| f(held.key(), held.value()));
+    }
+
+    /// Removes the entries for which `f` returns false. Meets the entries that
+    /// [`for_each`](Self::for_each) meets; asks again if a value changes before it is removed.
+    pub fn retain(&self, mut f: impl FnMut(&K, &V) -> bool) {
+        self.visit(|key, value, held| {
+            if !f(held.key(), held.value()) {
+                self.remove_unless(key, value, &held, &mut f);
+            }
+        });
+    }
+
+    /// Removes every entry that is there when its turn comes.
+    pub fn clear(&self) {
+        self.retain(|_, _| false);
+    }
+
+    /// Removes the entry that was `held` with these words, unless its value has changed and `f`
+    /// says now that it stays.
+    fn remove_unless(
+        &self,
+        key: usize,
+        value: *mut (),
+        held: &L::Held<'_>,
+        f: &mut impl FnMut(&K, &V) -> bool,
+    ) {
+        let hash = L::hash_of(key, &self.hasher);
+        let mut spin = Spin::new();
+        while let Search::Found(spot, now) = self.find(held.key(), hash) {
+            if spot.value != value && f(now.key(), now.value()) {
+                return;
+            }
+            if let Some(locked) = self.lock_value(&spot) {
+                drop(self.take(locked, &spot));
+                return;
+            }
+            pause(&mut spin);
+        }
+    }
+
+    fn visit(&self, f: impl FnMut(usize, *mut (), L::Held<'_>)) {
+        // SAFETY: a spot of the table that belongs to the domain.
+        let hold = |spot: &Spot<'_>| unsafe { L::hold(&self.domain, spot, |_| true) };
+        let hash_of = |key| L::hash_of(key, &self.hasher);
+        Visit::new(&self.table, hash_of, hold).run(f);
+    }
+
+    #[inline(always)]
+    fn find<Q: ?Sized>(&self, key: &Q, hash: usize) -> Search<'_, L::Held<'_>>
+    where
+        L: Find<K, Q>,
+    {
+        self.table.search(hash, L::word(key, hash), |spot| {
+            // SAFETY: a spot of the table that belongs to the domain.
+            unsafe { L::hold(&self.domain, spot, |stored| L::is(stored, key)) }
+        })
+    }
+
+    /// Locks the chain of `key`, and says whether it is in there.
+    #[inline]
+    fn lock(&self, key: &K, hash: usize) -> (Locked<'_>, Search<'_, L::Held<'_>>) {
+        let mut spin = Spin::new();
+        loop {
+            let search = self.find(key, hash);
+            if let Some(locked) = search.lock() {
+                return (locked, search);
+            }
+            pause(&mut spin);
+        }
+    }
+
+    /// Locks the chain of a spot if its value is still there.
+    #[inline]
+    fn lock_value<'t>(&self, spot: &Spot<'t>) -> Option<Locked<'t>> {
+        let locked = spot.lock()?;
+        // Relaxed: who changed it had locked the chain.
+        (spot.pair().value.load(Relaxed) == spot.value).then_some(locked)
+    }
+
+    /// Puts another value in the place of a key's, and unlocks.
+    #[inline]
+    fn replace(&self, locked: Locked<'_>, spot: &Spot<'_>, fresh: L::Fresh) -> L::Removed<'_> {
+        let place = &spot.pair().value;
+        let old = place.load(Relaxed);
+        place.store(L::into_word(fresh), Release);
+        drop(locked);
+        // SAFETY: we have just taken it out of the table.
+        unsafe { L::removed(&self.domain, spot.key, old) }
+    }
+
+    /// Adds an entry to the chain that was locked where its key is absent, and unlocks.
+    fn add(&self, locked: Locked<'_>, hash: usize, fresh: L::Fresh) {
+        let key = L::word(fresh.key(), hash);
+        self.table.insert(locked, hash, key, L::into_word(fresh));
+        if self.len.up().is_multiple_of(GROW_EVERY) {
+            let hash_of = |key| L::hash_of(key, &self.hasher);
+            self.table.grow(self.len(), hash_of);
+        }
+    }
+
+    /// Takes an entry out of its locked chain, and unlocks.
+    fn take(&self, locked: Locked<'_>, spot: &Spot<'_>) -> L::Removed<'_> {
+        let value = spot.pair().value.load(Relaxed);
+        self.table.remove(locked, spot);
+        self.len.down();
+        // SAFETY: we have just taken it out of the table.
+        unsafe { L::removed(&self.domain, spot.key, value) }
+    }
+}
+
+/// Lets another writer of the same chain finish.
+fn pause(spin: &mut Spin) {
+    if !spin.spin() {
+        #[cfg(all(feature = "std", not(any(feature = "loom", feature = "shuttle"))))]
+        std::thread::yield_now();
+    }
+}
+
+impl<K, V, S, L: Layout<K, V>> Drop for Map<K, V, S, L> {
+    fn drop(&mut self) {
+        // SAFETY: our table, which nobody uses any more.
+        unsafe { L::drop_entries(&mut self.table) };
+    }
+}
+
+impl<K, V, S, L: Layout<K, V>> fmt::Debug for Map<K, V, S, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Map")
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}

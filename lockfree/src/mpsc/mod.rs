@@ -1,0 +1,122 @@
+//! Inboxes: many senders, one receiver.
+//!
+//! [`unbounded`] and [`bounded`] make channels for values, which this page is about;
+//! [`intrusive`] is an inbox for nodes that bring their own link along.
+//!
+//! # Protocol
+//!
+//! Values lie in slots, slots in segments, segments in a list. A slot's `stamp` says whether the
+//! value of a certain position is there. `tail` counts tickets, and has two marks in its low bits.
+//!
+//! 1. A sender takes a ticket: one `fetch_add` on `tail`, and it has the position that is its own
+//!    (in a bounded channel a compare-exchange, so that there is never a ticket too many). The
+//!    order of tickets is the order of values.
+//! 2. It loads `newest`, a segment near the tail, and walks from there to the segment of its
+//!    position: on, making segments that are not there yet, or back, if others have moved `newest`
+//!    on meanwhile. Whoever walks on moves `newest` along.
+//! 3. It stores its value and then the stamp (release). That is the whole send, and all senders can
+//!    do it at the same time. The stamp is stored and not exchanged: a second read-modify-write
+//!    would double the time of a send.
+//! 4. The receiver takes the value at its cursor when the stamp is there (acquire). Stamps contain
+//!    the position, so segments that are used again need no clearing.
+//! 5. If the ticket at the cursor is issued but the value does not come, its sender was interrupted
+//!    between 1 and 3. The receiver remembers the slot as a gap and passes it by. Before it takes a
+//!    value from behind a gap it looks at the gaps once more: a sender fills its slots in order, so
+//!    what it sent before is seen now. Without the second look, values of one sender could
+//!    overtake each other.
+//! 6. "Empty" is answered only when the cursor has reached `tail`. Then at the time when the
+//!    receiver began to look nothing was completely sent that was not received: a slot found empty
+//!    was empty then, and tickets not seen were not issued then. So the channel is linearizable as
+//!    a first-in-first-out queue, gaps or no.
+//! 7. A segment is given back when all its slots are received, `newest` has moved on from it, and
+//!    all tickets that were issued before that are received, too: a sender that may have loaded
+//!    `newest` before holds such a ticket, and has left the list when its slot is filled. Whoever
+//!    moves `newest` on reads `tail` thereafter and stores it in the segment for this (`left`). It
+//!    reads by a `fetch_add` of zero: then every later ticket's `fetch_add` acquires what this
+//!    released, and its owner sees `newest` as moved.
+//!
+//! Sleeping and closing:
+//!
+//! 8. A receiver that found nothing registers its waker, marks `tail` as asleep, and looks again. A
+//!    sender sees the mark by the very `fetch_add` that gives it its ticket; it clears the mark and
+//!    wakes when its value is there. So a send pays nothing for a receiver that is awake. The mark
+//!    is cleared before the wake: after it, it might be a newer one.
+//! 9. Senders that had their ticket before the mark do not see it. If such a value is on the way,
+//!    the receiver does not sleep but has itself polled again at once.
+//! 10. The last sender marks `tail` as closed, then wakes. The receiver marks it, waits for values
+//!     on the way and drops all: else such a value, with whatever waits for its drop, would live as
+//!     long as any sender does.
+//!
+//! # Memory orders
+//!
+//! The stamp's release and acquire hand over the value. `fetch_add` acquires for step 7 and for the
+//! waker's registration, which comes before the mark's release. `newest` and `next` release and
+//! acquire what is in a new segment. What the receiver reads of `tail` may be out of date: tickets
+//! that it misses belong to sends that happen at the same time. In `received` and `left` too only
+//! the number counts.
+//!
+//! # Progress and garbage
+//!
+//! Unbounded sends are wait-free but for the allocation of a segment and the walk to it; no sender
+//! waits for another. Bounded ones are lock-free: the compare-exchange fails when another succeeds.
+//! A sender that is stopped between 1 and 3
+//! - delays no other sender, and no value but its own: the receiver goes on around the gap;
+//! - keeps the segments from its own on from being given back: the garbage is a slot for every
+//!   value sent meanwhile. Otherwise it is three segments: the one being received, the one before,
+//!   which is given back an issue of tickets later, and a spare one;
+//! - keeps the receiver from sleeping (9) and from going (10): it is polled again and again.
+//!
+//! # Source
+//!
+//! Tickets into segments and receiving around slow senders: Jiffy (Adas and Friedman, 2020). When a
+//! segment may be given back: tokio's block list, where the same counter does it; here `newest`
+//! does not wait for a full segment, so a slow sender makes no walks longer. Marks in the counter
+//! are this module's.
+//!
+//! # When not to use it
+//!
+//! - Between one sender and one receiver: a ring (see [`spsc`](crate::spsc)) is several times
+//!   faster and allocates nothing.
+//! - For things that already live in a box or an arc: [`intrusive`] sends them without a copy.
+//! - For large values: a segment has room for 128. Box them.
+//! - Where senders must wait for room: [`mpmc::WaitQueue`](crate::mpmc::WaitQueue) can.
+//! - Where the receiver has strict priority over its senders on the same core: by 9 and 10 it may
+//!   poll for ever what only they can finish. [`intrusive`] has no such state.
+
+mod channel;
+mod consumer;
+mod error;
+pub mod intrusive;
+mod receiver;
+mod segment;
+mod slot;
+
+pub use channel::{BoundedSender, Sender};
+pub use error::{SendError, TryRecvError, TrySendError};
+pub use receiver::Receiver;
+
+use channel::Channel;
+
+/// The greatest capacity of a bounded channel.
+pub const CAPACITY_MAX: usize = usize::MAX >> 4;
+
+/// A channel without bound.
+#[must_use]
+pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
+    Channel::open(0)
+}
+
+/// A channel in which at most `capacity` values wait.
+///
+/// # Panics
+///
+/// If `capacity` is zero or more than [`CAPACITY_MAX`].
+#[must_use]
+pub fn bounded<T>(capacity: usize) -> (BoundedSender<T>, Receiver<T>) {
+    assert!(
+        (1..=CAPACITY_MAX).contains(&capacity),
+        "a bounded channel for {capacity} values was asked for; 1 to {CAPACITY_MAX} are allowed",
+    );
+    let (sender, receiver) = Channel::open(0);
+    (BoundedSender::new(sender, capacity), receiver)
+}

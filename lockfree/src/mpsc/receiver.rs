@@ -1,0 +1,193 @@
+//! The receiving handle.
+
+use alloc::vec::Vec;
+use core::future::poll_fn;
+use core::task::{Context, Poll};
+
+use super::TryRecvError;
+use super::channel::Channel;
+use super::consumer::{Consumer, Nothing};
+use super::slot::{ASLEEP, CLOSED, STEP};
+use crate::sync::atomic::Ordering::{Relaxed, Release};
+
+use crate::sync::{Arc, spin_loop};
+
+/// The only receiver of a channel.
+pub struct Receiver<T> {
+    channel: Arc<Channel<T>>,
+    consumer: Consumer<T>,
+    /// What the channel's `received` is.
+    received: usize,
+}
+
+impl<T> Receiver<T> {
+    pub(super) fn new(channel: Arc<Channel<T>>, consumer: Consumer<T>) -> Self {
+        let received = channel.received.load(Relaxed);
+        Self {
+            channel,
+            consumer,
+            received,
+        }
+    }
+
+    /// Receives a value if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError::Empty`] if none is sent, [`TryRecvError::Disconnected`] if none ever will be
+    /// because all senders are gone.
+    #[inline]
+    pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
+        match self.consumer.take(&self.channel.segments) {
+            Ok(value) => {
+                self.count(1);
+                Ok(value)
+            }
+            Err(Nothing::Yet) => Err(TryRecvError::Empty),
+            Err(Nothing::Ever) => Err(TryRecvError::Disconnected),
+        }
+    }
+
+    /// Receives up to `limit` values that are there, to the end of `buffer`. Gives their number.
+    ///
+    /// # Errors
+    ///
+    /// As [`Receiver::try_recv`], if there are none.
+    pub fn try_recv_many(
+        &mut self,
+        buffer: &mut Vec<T>,
+        limit: usize,
+    ) -> Result<usize, TryRecvError> {
+        let mut count = 0;
+        while count < limit {
+            match self.consumer.take(&self.channel.segments) {
+                Ok(value) => buffer.push(value),
+                Err(_) if count > 0 => break,
+                Err(Nothing::Yet) => return Err(TryRecvError::Empty),
+                Err(Nothing::Ever) => return Err(TryRecvError::Disconnected),
+            }
+            count += 1;
+        }
+        self.count(count);
+        Ok(count)
+    }
+
+    /// Receives a value, or has the task woken when there may be one. `None` if all senders are
+    /// gone and all values received.
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.poll(cx, Self::try_recv).map(Result::ok)
+    }
+
+    /// Receives up to `limit` values to the end of `buffer`, or has the task woken when there may
+    /// be one. Gives their number: zero if all senders are gone and all values received, or if
+    /// `limit` is zero.
+    pub fn poll_recv_many(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut Vec<T>,
+        limit: usize,
+    ) -> Poll<usize> {
+        self.poll(cx, |receiver| receiver.try_recv_many(buffer, limit))
+            .map(|count| count.unwrap_or(0))
+    }
+
+    /// Receives a value; `None` if all senders are gone and all values received.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it is ready, no value is lost.
+    pub async fn recv(&mut self) -> Option<T> {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// Receives up to `limit` values to the end of `buffer`, at least one. Gives their number: zero
+    /// if all senders are gone and all values received, or if `limit` is zero.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it is ready, it has received nothing.
+    pub async fn recv_many(&mut self, buffer: &mut Vec<T>, limit: usize) -> usize {
+        poll_fn(|cx| self.poll_recv_many(cx, buffer, limit)).await
+    }
+
+    /// How many values wait to be received, with those being sent.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.channel.len()
+    }
+
+    /// True if no values wait to be received.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Ready with what `receive` gives, unless that is nothing yet.
+    fn poll<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut receive: impl FnMut(&mut Self) -> Result<R, TryRecvError>,
+    ) -> Poll<Result<R, TryRecvError>> {
+        let mut ready = receive(self);
+        if let Err(TryRecvError::Empty) = ready {
+            self.channel.waker.register(cx.waker());
+            let tail = self.announce();
+            ready = receive(self);
+            if let Err(TryRecvError::Empty) = ready {
+                if self.consumer.expects(tail) {
+                    // Its sender got the ticket before it could know that we sleep.
+                    cx.waker().wake_by_ref();
+                    spin_loop();
+                }
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(ready)
+    }
+
+    /// Tells senders to wake the receiver, all that get a ticket after the tail that this gives.
+    fn announce(&self) -> usize {
+        let tail = &self.channel.segments.tail;
+        tail.fetch_or(ASLEEP, Release)
+    }
+
+    #[inline]
+    fn count(&mut self, received: usize) {
+        self.received = self.received.wrapping_add(received * STEP);
+        self.channel.received.store(self.received, Relaxed);
+    }
+
+    /// The next value that was sent before the channel was closed at `end`.
+    fn take_before(&mut self, end: usize) -> Option<T> {
+        let value = self.consumer.take_before(&self.channel.segments, end)?;
+        self.count(1);
+        Some(value)
+    }
+}
+
+/// Drops the values that are left, also after a panic in the drop of one.
+struct Rest<'a, T> {
+    receiver: &'a mut Receiver<T>,
+    end: usize,
+}
+
+impl<T> Drop for Rest<'_, T> {
+    fn drop(&mut self) {
+        while self.receiver.take_before(self.end).is_some() {}
+    }
+}
+
+/// Waits for sends that are going on, so that their values are dropped as well, and not kept for as
+/// long as some sender lives.
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        let tail = &self.channel.segments.tail;
+        let end = tail.fetch_or(CLOSED, Relaxed);
+        let rest = Rest {
+            receiver: self,
+            end,
+        };
+        while rest.receiver.take_before(end).is_some() {}
+        drop(rest);
+    }
+}

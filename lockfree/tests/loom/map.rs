@@ -1,0 +1,407 @@
+//! The hash map: all pairs of operations on the same key and on others in the same chain, and each
+//! against a split. Under loom a bucket has one slot, so every second key is in an overflow bucket,
+//! and each insertion may split a bucket.
+
+use std::hash::{BuildHasherDefault, Hasher};
+
+use hallows_lockfree::map::{Map, WordMap};
+use loom::alloc::Track;
+use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+use loom::thread;
+
+/// The hash is the key.
+#[derive(Default)]
+struct Identity(u64);
+
+impl Hasher for Identity {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("keys are u64");
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+}
+
+type Hash = BuildHasherDefault<Identity>;
+type Words = WordMap<u64, u64, Hash>;
+type Boxes = Map<u64, Guarded, Hash>;
+
+/// A value that lets loom see if it is leaked, or dropped while it is read.
+struct Guarded {
+    value: UnsafeCell<u64>,
+    _leak: Track<()>,
+}
+
+impl Guarded {
+    fn new(value: u64) -> Self {
+        Self {
+            value: UnsafeCell::new(value),
+            _leak: Track::new(()),
+        }
+    }
+
+    fn get(&self) -> u64 {
+        // SAFETY: loom reports it if somebody writes at the same time.
+        self.value.with(|value| unsafe { *value })
+    }
+}
+
+// SAFETY: the cell is written only by drop; that this is not at the same time is what loom checks.
+unsafe impl Sync for Guarded {}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        self.value.with_mut(|value| unsafe { *value = u64::MAX });
+    }
+}
+
+fn check(bound: usize, model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(bound);
+    builder.check(model);
+}
+
+/// A map of words with these keys, which are their values.
+fn words<const N: usize>(keys: [u64; N]) -> Arc<Words> {
+    let map = Words::with_hasher(Hash::default());
+    for key in keys {
+        assert_eq!(map.insert(key, key), None);
+    }
+    Arc::new(map)
+}
+
+fn put(map: &Boxes, key: u64, value: u64) -> Option<u64> {
+    map.insert_with(key, Guarded::new(value), |old| old.map(Guarded::get))
+}
+
+fn look(map: &Boxes, key: u64) -> Option<u64> {
+    map.get_with(&key, Guarded::get)
+}
+
+fn take(map: &Boxes, key: u64) -> Option<u64> {
+    map.remove_with(&key, Guarded::get)
+}
+
+fn boxes<const N: usize>(keys: [u64; N]) -> Arc<Boxes> {
+    let map = Boxes::with_hasher(Hash::default());
+    for key in keys {
+        assert_eq!(put(&map, key, key), None);
+    }
+    Arc::new(map)
+}
+
+/// Runs `other` on another thread and `this` here.
+fn both<M: Send + Sync + 'static>(map: &Arc<M>, other: fn(&M), this: impl FnOnce(&M)) {
+    let shared = map.clone();
+    let other = thread::spawn(move || other(&shared));
+    this(map);
+    other.join().expect("no panic");
+}
+
+/// Whether `found` is one of these.
+fn one_of(found: Option<u64>, allowed: &[Option<u64>]) {
+    assert!(allowed.contains(&found), "{found:?}");
+}
+
+#[test]
+fn keys_that_stay_are_found_while_their_bucket_is_split() {
+    // Both keys are in one chain, in either order: the one that leaves is in the home bucket or in
+    // an overflow bucket. A third key makes a third bucket.
+    for keys in [[0, 2], [2, 0]] {
+        check(3, move || {
+            let map = words(keys);
+            both(
+                &map,
+                |map| assert_eq!(map.insert(1, 1), None),
+                |map| {
+                    assert_eq!(map.get(&0), Some(0));
+                    assert_eq!(map.get(&2), Some(2));
+                },
+            );
+            assert!((0..3).all(|key| map.get(&key) == Some(key)));
+        });
+    }
+}
+
+#[test]
+fn a_chain_that_is_split_in_the_middle_keeps_all_keys() {
+    check(2, || {
+        let map = words([2, 0]);
+        both(
+            &map,
+            // 4 stays with 0, behind 2 that leaves.
+            |map| assert_eq!(map.insert(4, 4), None),
+            |map| {
+                assert_eq!(map.get(&0), Some(0));
+                one_of(map.get(&4), &[None, Some(4)]);
+            },
+        );
+        assert!([0, 2, 4].iter().all(|key| map.get(key) == Some(*key)));
+    });
+}
+
+#[test]
+fn a_key_is_found_while_another_in_its_chain_is_removed() {
+    for keys in [[0, 2], [2, 0]] {
+        check(3, move || {
+            let map = words(keys);
+            both(
+                &map,
+                |map| assert_eq!(map.remove(&0), Some(0)),
+                |map| {
+                    assert_eq!(map.get(&2), Some(2));
+                    one_of(map.get(&0), &[None, Some(0)]);
+                },
+            );
+            assert_eq!((map.get(&0), map.get(&2), map.len()), (None, Some(2), 1));
+        });
+    }
+}
+
+#[test]
+fn a_slot_that_another_key_gets_does_not_mislead() {
+    for keys in [[0, 2], [2, 0]] {
+        check(3, move || {
+            let map = words(keys);
+            both(
+                &map,
+                |map| {
+                    assert_eq!(map.remove(&0), Some(0));
+                    assert_eq!(map.insert(4, 4), None);
+                },
+                |map| {
+                    one_of(map.get(&0), &[None, Some(0)]);
+                    assert_eq!(map.get(&2), Some(2));
+                    one_of(map.get(&4), &[None, Some(4)]);
+                },
+            );
+        });
+    }
+}
+
+#[test]
+fn an_overflow_bucket_that_another_chain_gets_does_not_mislead() {
+    check(2, || {
+        let map = words([0, 2]);
+        both(
+            &map,
+            |map| {
+                assert_eq!(map.remove(&2), Some(2));
+                assert_eq!(map.insert(1, 1), None);
+                // Behind 1, in the bucket that 2 was in.
+                assert_eq!(map.insert(3, 3), None);
+                assert_eq!(map.remove(&0), Some(0));
+            },
+            |map| {
+                one_of(map.get(&2), &[None, Some(2)]);
+                one_of(map.get(&0), &[None, Some(0)]);
+                one_of(map.get(&3), &[None, Some(3)]);
+            },
+        );
+    });
+}
+
+#[test]
+fn two_that_insert_the_same_key_agree_on_who_was_first() {
+    check(3, || {
+        let map = words([]);
+        both(
+            &map,
+            |map| one_of(map.insert(1, 10), &[None, Some(20)]),
+            |map| one_of(map.insert(1, 20), &[None, Some(10)]),
+        );
+        one_of(map.get(&1), &[Some(10), Some(20)]);
+        assert_eq!(map.len(), 1);
+    });
+}
+
+#[test]
+fn two_that_insert_into_the_same_chain_split_it_together() {
+    check(2, || {
+        let map = words([0, 2]);
+        both(
+            &map,
+            |map| assert_eq!(map.insert(4, 4), None),
+            |map| assert_eq!(map.insert(6, 6), None),
+        );
+        assert!([0, 2, 4, 6].iter().all(|key| map.get(key) == Some(*key)));
+        assert_eq!(map.len(), 4);
+    });
+}
+
+#[test]
+fn insertion_and_removal_of_the_same_key_come_one_after_the_other() {
+    check(3, || {
+        let map = words([0]);
+        both(
+            &map,
+            |map| one_of(map.insert(0, 5), &[None, Some(0)]),
+            |map| one_of(map.remove(&0), &[Some(0), Some(5)]),
+        );
+        one_of(map.get(&0), &[None, Some(5)]);
+    });
+}
+
+#[test]
+fn updates_of_the_same_key_all_count() {
+    check(3, || {
+        let map = words([0]);
+        both(
+            &map,
+            |map| assert!(map.update(&0, |value| value + 1)),
+            |map| assert!(map.update(&0, |value| value + 10)),
+        );
+        assert_eq!(map.get(&0), Some(11));
+    });
+}
+
+#[test]
+fn an_update_counts_while_the_bucket_is_split() {
+    for keys in [[0, 2], [2, 0]] {
+        check(2, move || {
+            let map = words(keys);
+            both(
+                &map,
+                |map| assert_eq!(map.insert(1, 1), None),
+                |map| {
+                    assert!(map.update(&2, |value| value + 10));
+                    assert!(map.update(&0, |value| value + 10));
+                    assert_eq!((map.get(&0), map.get(&2)), (Some(10), Some(12)));
+                },
+            );
+            assert_eq!((map.get(&0), map.get(&2)), (Some(10), Some(12)));
+        });
+    }
+}
+
+#[test]
+fn what_was_updated_after_a_split_is_not_seen_as_it_was_before() {
+    check(2, || {
+        let map = words([0, 2]);
+        let (splits, updates) = (map.clone(), map.clone());
+        let splits = thread::spawn(move || splits.insert(1, 1));
+        let updates = thread::spawn(move || updates.insert(2, 20));
+        let first = map.get(&2);
+        let second = map.get(&2);
+        one_of(first, &[Some(2), Some(20)]);
+        one_of(second, &[first, Some(20)]);
+        assert_eq!(updates.join().expect("no panic"), Some(2));
+        assert_eq!(map.get(&2), Some(20));
+        assert_eq!(splits.join().expect("no panic"), None);
+    });
+}
+
+#[test]
+fn two_that_get_or_insert_get_the_same() {
+    check(3, || {
+        let map = words([]);
+        let shared = map.clone();
+        let other = thread::spawn(move || shared.get_or_insert_with(1, || 10));
+        let mine = map.get_or_insert_with(1, || 20);
+        assert_eq!(other.join().expect("no panic"), mine);
+        assert_eq!(map.get(&1), Some(mine));
+    });
+}
+
+#[test]
+fn a_walk_meets_keys_that_stay_exactly_once_while_their_bucket_is_split() {
+    for keys in [[0, 2], [2, 0]] {
+        check(2, move || {
+            let map = words(keys);
+            both(
+                &map,
+                |map| assert_eq!(map.insert(1, 1), None),
+                |map| {
+                    let mut met = [0; 3];
+                    map.for_each(|key, value| {
+                        assert_eq!(key, value);
+                        met[*key as usize] += 1;
+                    });
+                    assert!(met[0] == 1 && met[2] == 1 && met[1] <= 1, "{met:?}");
+                },
+            );
+        });
+    }
+}
+
+#[test]
+fn a_value_that_changes_is_judged_again_before_it_is_removed() {
+    check(2, || {
+        let map = words([0]);
+        both(
+            &map,
+            |map| drop(map.update(&0, |_| 7)),
+            |map| map.retain(|_, value| *value == 7),
+        );
+        one_of(map.get(&0), &[None, Some(7)]);
+    });
+}
+
+#[test]
+fn a_box_is_not_freed_while_it_is_read() {
+    check(3, || {
+        let map = boxes([0]);
+        both(
+            &map,
+            |map| {
+                assert_eq!(put(map, 0, 1), Some(0));
+                assert_eq!(take(map, 0), Some(1));
+            },
+            |map| one_of(look(map, 0), &[Some(0), Some(1), None]),
+        );
+    });
+}
+
+#[test]
+fn a_box_that_a_split_moved_is_not_freed_while_it_is_read() {
+    for keys in [[0, 2], [2, 0]] {
+        check(2, move || {
+            let map = boxes(keys);
+            let (splits, replaces) = (map.clone(), map.clone());
+            let splits = thread::spawn(move || put(&splits, 1, 1));
+            let replaces = thread::spawn(move || put(&replaces, 2, 20));
+            one_of(look(&map, 2), &[Some(2), Some(20)]);
+            assert_eq!(splits.join().expect("no panic"), None);
+            assert_eq!(replaces.join().expect("no panic"), Some(2));
+            assert_eq!(look(&map, 2), Some(20));
+        });
+    }
+}
+
+#[test]
+fn two_readers_share_one_slot_line_and_a_remover_waits_for_neither() {
+    check(2, || {
+        let map = boxes([0]);
+        let (reads, takes) = (map.clone(), map.clone());
+        let reads = thread::spawn(move || one_of(look(&reads, 0), &[Some(0), None]));
+        let takes = thread::spawn(move || assert_eq!(take(&takes, 0), Some(0)));
+        one_of(look(&map, 0), &[Some(0), None]);
+        reads.join().expect("no panic");
+        takes.join().expect("no panic");
+    });
+}
+
+#[test]
+fn boxes_that_two_replace_at_once_are_all_freed() {
+    check(2, || {
+        let map = boxes([0, 2]);
+        both(
+            &map,
+            |map| {
+                one_of(put(map, 0, 10), &[Some(0), Some(20)]);
+                assert_eq!(take(map, 2), Some(2));
+            },
+            |map| {
+                one_of(put(map, 0, 20), &[Some(0), Some(10)]);
+                map.for_each(|_, value| assert!(value.get() < 30));
+            },
+        );
+    });
+}

@@ -1,0 +1,362 @@
+//! The inboxes on real threads.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+
+use hallows_lockfree::mpsc::intrusive::{self, Node};
+use hallows_lockfree::mpsc::{self, SendError, TryRecvError, TrySendError};
+use hallows_lockfree::wait::block;
+
+const SENDERS: u64 = 3;
+const EACH: u64 = if cfg!(miri) { 150 } else { 100_000 };
+
+/// Counts its drops; may panic in one.
+struct Counted {
+    drops: Arc<AtomicUsize>,
+    panics: bool,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.drops.fetch_add(1, SeqCst);
+        assert!(!self.panics, "asked to panic");
+    }
+}
+
+fn counted(drops: &Arc<AtomicUsize>) -> Counted {
+    Counted {
+        drops: drops.clone(),
+        panics: false,
+    }
+}
+
+/// Takes values of `SENDERS` senders until there are no more; checks that each sender's came in
+/// order and complete. A value is the sender's number times `EACH` and its own.
+fn check_all(mut next_value: impl FnMut() -> Option<u64>) {
+    let mut next = [0; SENDERS as usize];
+    while let Some(value) = next_value() {
+        let sender = usize::try_from(value / EACH).expect("a small number");
+        assert_eq!(value % EACH, next[sender]);
+        next[sender] += 1;
+    }
+    assert_eq!(next, [EACH; SENDERS as usize]);
+}
+
+#[test]
+fn every_value_arrives_once_and_in_the_order_of_its_sender() {
+    let (sender, mut receiver) = mpsc::unbounded();
+    thread::scope(|scope| {
+        for number in 0..SENDERS {
+            let sender = sender.clone();
+            scope.spawn(move || {
+                for value in 0..EACH {
+                    sender
+                        .send(number * EACH + value)
+                        .expect("the receiver lives");
+                }
+            });
+        }
+        drop(sender);
+        check_all(|| block(|cx| receiver.poll_recv(cx)));
+    });
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
+}
+
+#[test]
+fn every_value_arrives_in_batches() {
+    let (sender, mut receiver) = mpsc::unbounded();
+    thread::scope(|scope| {
+        for number in 0..SENDERS {
+            let sender = sender.clone();
+            scope.spawn(move || {
+                for value in 0..EACH {
+                    sender
+                        .send(number * EACH + value)
+                        .expect("the receiver lives");
+                }
+            });
+        }
+        drop(sender);
+        let mut buffer = Vec::new();
+        let mut batch = Vec::new().into_iter();
+        check_all(|| {
+            batch.next().or_else(|| {
+                let count = block(|cx| receiver.poll_recv_many(cx, &mut buffer, 64));
+                assert!(count <= 64);
+                batch = std::mem::take(&mut buffer).into_iter();
+                batch.next()
+            })
+        });
+    });
+}
+
+#[test]
+fn a_bounded_channel_never_holds_more_than_its_capacity() {
+    const CAPACITY: usize = 5;
+    let (sender, mut receiver) = mpsc::bounded(CAPACITY);
+    thread::scope(|scope| {
+        for number in 0..SENDERS {
+            let sender = sender.clone();
+            scope.spawn(move || {
+                for value in 0..EACH {
+                    let mut value = number * EACH + value;
+                    while let Err(error) = sender.try_send(value) {
+                        assert!(matches!(error, TrySendError::Full(_)));
+                        value = error.into_inner();
+                        thread::yield_now();
+                    }
+                }
+            });
+        }
+        drop(sender);
+        check_all(|| {
+            assert!(receiver.len() <= CAPACITY);
+            block(|cx| receiver.poll_recv(cx))
+        });
+    });
+}
+
+#[test]
+fn a_full_channel_gives_the_value_back_and_takes_it_after_a_receive() {
+    let (sender, mut receiver) = mpsc::bounded(2);
+    assert_eq!(sender.try_send(1), Ok(()));
+    assert_eq!(sender.try_send(2), Ok(()));
+    assert_eq!(sender.try_send(3), Err(TrySendError::Full(3)));
+    assert_eq!((sender.len(), sender.capacity()), (2, 2));
+    assert_eq!(receiver.try_recv(), Ok(1));
+    assert_eq!(sender.try_send(3), Ok(()));
+    let mut rest = Vec::new();
+    assert_eq!(receiver.try_recv_many(&mut rest, 10), Ok(2));
+    assert_eq!(rest, [2, 3]);
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    assert!(receiver.is_empty());
+}
+
+#[test]
+#[should_panic(expected = "a bounded channel for 0 values was asked for; 1 to ")]
+fn a_channel_without_room_is_refused() {
+    let _ = mpsc::bounded::<u8>(0);
+}
+
+#[test]
+fn a_batch_is_no_greater_than_its_limit() {
+    let (sender, mut receiver) = mpsc::unbounded();
+    for value in 0..5 {
+        sender.send(value).expect("the receiver lives");
+    }
+    let mut values = Vec::new();
+    assert_eq!(receiver.try_recv_many(&mut values, 0), Ok(0));
+    assert_eq!(receiver.try_recv_many(&mut values, 3), Ok(3));
+    assert_eq!(receiver.len(), 2);
+    assert_eq!(receiver.try_recv_many(&mut values, 3), Ok(2));
+    assert_eq!(values, [0, 1, 2, 3, 4]);
+    assert_eq!(
+        receiver.try_recv_many(&mut values, 3),
+        Err(TryRecvError::Empty)
+    );
+    drop(sender);
+    assert_eq!(
+        receiver.try_recv_many(&mut values, 3),
+        Err(TryRecvError::Disconnected)
+    );
+}
+
+#[test]
+fn the_receiver_gets_what_was_sent_before_the_senders_went() {
+    let (sender, mut receiver) = mpsc::unbounded();
+    sender.send(1).expect("the receiver lives");
+    drop(sender);
+    assert_eq!(block(|cx| receiver.poll_recv(cx)), Some(1));
+    assert_eq!(block(|cx| receiver.poll_recv(cx)), None);
+}
+
+#[test]
+fn values_come_back_when_the_receiver_is_gone() {
+    let (sender, receiver) = mpsc::unbounded();
+    drop(receiver);
+    assert_eq!(sender.send(7), Err(SendError(7)));
+    let (sender, receiver) = mpsc::bounded(1);
+    drop(receiver);
+    assert_eq!(sender.try_send(7), Err(TrySendError::Disconnected(7)));
+}
+
+#[test]
+fn each_value_is_dropped_once() {
+    let drops = Arc::new(AtomicUsize::new(0));
+    let total = if cfg!(miri) { 300 } else { 1_000 };
+    let (sender, mut receiver) = mpsc::unbounded();
+    for _ in 0..total {
+        assert!(sender.send(counted(&drops)).is_ok());
+    }
+    for count in 1..=total / 2 {
+        assert!(receiver.try_recv().is_ok());
+        assert_eq!(drops.load(SeqCst), count);
+    }
+    drop(receiver);
+    // The sender lives, but nobody will ever receive the rest.
+    assert_eq!(drops.load(SeqCst), total);
+    drop(sender);
+    assert_eq!(drops.load(SeqCst), total);
+}
+
+#[test]
+fn each_value_sent_while_the_receiver_goes_is_dropped_once() {
+    let rounds = if cfg!(miri) { 10 } else { 1_000 };
+    for _ in 0..rounds {
+        let drops = Arc::new(AtomicUsize::new(0));
+        let (sender, mut receiver) = mpsc::unbounded();
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                let (sender, drops) = (sender.clone(), &drops);
+                scope.spawn(move || {
+                    for _ in 0..100 {
+                        drop(sender.send(counted(drops)));
+                    }
+                });
+            }
+            drop(receiver.try_recv());
+            drop(receiver);
+        });
+        assert_eq!(drops.load(SeqCst), 200);
+    }
+}
+
+#[test]
+fn a_panic_in_the_drop_of_a_value_costs_no_other_value() {
+    let drops = Arc::new(AtomicUsize::new(0));
+    let (sender, receiver) = mpsc::unbounded();
+    let (node_sender, node_receiver) = intrusive::channel();
+    for index in 0..10 {
+        let value = || Counted {
+            drops: drops.clone(),
+            panics: index == 3,
+        };
+        assert!(sender.send(value()).is_ok());
+        assert!(node_sender.send(Box::new(Node::new(value()))).is_ok());
+    }
+    assert!(thread::spawn(move || drop(receiver)).join().is_err());
+    assert_eq!(drops.load(SeqCst), 10);
+    assert!(thread::spawn(move || drop(node_receiver)).join().is_err());
+    assert_eq!(drops.load(SeqCst), 20);
+}
+
+#[test]
+fn a_receive_that_is_cancelled_loses_nothing() {
+    let (sender, mut receiver) = mpsc::unbounded();
+    let (node_sender, mut node_receiver) = intrusive::channel();
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut buffer = Vec::new();
+    for value in 0..if cfg!(miri) { 200 } else { 1_000 } {
+        assert!(pin!(receiver.recv()).poll(&mut cx).is_pending());
+        assert!(
+            pin!(receiver.recv_many(&mut buffer, 2))
+                .poll(&mut cx)
+                .is_pending()
+        );
+        sender.send(value).expect("the receiver lives");
+        // Dropped before it is polled.
+        drop(receiver.recv());
+        assert_eq!(
+            pin!(receiver.recv()).poll(&mut cx),
+            Poll::Ready(Some(value))
+        );
+
+        assert!(pin!(node_receiver.recv()).poll(&mut cx).is_pending());
+        assert!(node_sender.send(Box::new(Node::new(value))).is_ok());
+        let Poll::Ready(Some(node)) = pin!(node_receiver.recv()).poll(&mut cx) else {
+            panic!("a node was sent");
+        };
+        assert_eq!(node.value, value);
+    }
+    assert!(buffer.is_empty());
+}
+
+#[test]
+fn waiting_alternates_with_sending() {
+    let trips = if cfg!(miri) { 50 } else { 5_000 };
+    let (there, mut there_receiver) = mpsc::unbounded();
+    let (back, mut back_receiver) = intrusive::channel();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            while let Some(node) = block(|cx| there_receiver.poll_recv(cx)) {
+                assert!(back.send(node).is_ok());
+            }
+        });
+        let mut node = Box::new(Node::new(0));
+        for _ in 0..trips {
+            node.value += 1;
+            assert!(there.send(node).is_ok());
+            node = block(|cx| back_receiver.poll_recv(cx)).expect("the other lives");
+        }
+        drop(there);
+        assert_eq!(node.value, trips);
+    });
+}
+
+#[test]
+fn every_node_arrives_once_and_in_the_order_of_its_sender() {
+    let (sender, mut receiver) = intrusive::channel();
+    thread::scope(|scope| {
+        for number in 0..SENDERS {
+            let sender = sender.clone();
+            scope.spawn(move || {
+                for value in 0..EACH {
+                    let node = Box::new(Node::new(number * EACH + value));
+                    assert!(sender.send(node).is_ok());
+                }
+            });
+        }
+        drop(sender);
+        check_all(|| block(|cx| receiver.poll_recv(cx)).map(|node| node.value));
+    });
+    assert!(matches!(
+        receiver.try_recv(),
+        Err(TryRecvError::Disconnected)
+    ));
+}
+
+#[test]
+fn taking_all_nodes_takes_those_sent_before_in_order() {
+    let (sender, mut receiver) = intrusive::channel();
+    let send = |value: u32| assert!(sender.send(Box::new(Node::new(value))).is_ok());
+    let values =
+        |batch: intrusive::Batch<Box<Node<u32>>>| batch.map(|node| node.value).collect::<Vec<_>>();
+    assert!(values(receiver.take_all()).is_empty());
+    for value in 0..3 {
+        send(value);
+    }
+    assert!(receiver.try_recv().is_ok_and(|node| node.value == 0));
+    for value in 3..6 {
+        send(value);
+    }
+    assert!(!receiver.is_empty());
+    let batch = receiver.take_all();
+    send(6);
+    assert_eq!(values(batch), [1, 2, 3, 4, 5]);
+    assert_eq!(values(receiver.take_all()), [6]);
+    assert!(receiver.is_empty());
+}
+
+#[test]
+fn nodes_are_dropped_once_and_come_back_when_the_receiver_is_gone() {
+    let drops = Arc::new(AtomicUsize::new(0));
+    let (sender, mut receiver) = intrusive::channel();
+    for _ in 0..6 {
+        assert!(sender.send(Box::new(Node::new(counted(&drops)))).is_ok());
+    }
+    drop(receiver.try_recv());
+    let mut batch = receiver.take_all();
+    drop(batch.next());
+    assert_eq!(drops.load(SeqCst), 2);
+    drop(batch);
+    assert_eq!(drops.load(SeqCst), 6);
+    assert!(sender.send(Box::new(Node::new(counted(&drops)))).is_ok());
+    drop(receiver);
+    assert_eq!(drops.load(SeqCst), 7);
+    assert!(sender.send(Box::new(Node::new(counted(&drops)))).is_err());
+    assert_eq!(drops.load(SeqCst), 8);
+}
