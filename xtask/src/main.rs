@@ -1,7 +1,7 @@
 //! `cargo xtask`: everything the project does to itself, in one place.
 //!
-//! Each task is a module: [`mod@test`] (what must hold), [`tidy`] (structure), [`judge`] (Redis's own
-//! suite), [`mod@bench`] (measurements). They share [`workspace`] (what `cargo metadata` says),
+//! Each task is a module: [`mod@test`] (what must hold), [`verify`] (the long proofs of the lock-free
+//! structures), [`tidy`] (structure), [`judge`] (Redis's own suite), [`mod@bench`] (measurements). They share [`workspace`] (what `cargo metadata` says),
 //! [`prerequisites`] (what the machine must have) and [`shell`] (running commands visibly).
 //!
 //! Exit status: 0 success, 1 failure, 2 bad usage.
@@ -13,6 +13,7 @@ mod prerequisites;
 mod shell;
 mod test;
 mod tidy;
+mod verify;
 mod workspace;
 
 use std::ffi::OsString;
@@ -38,8 +39,10 @@ enum Task {
     /// Debian packages are installed when root or when sudo asks for no password; otherwise the
     /// exact apt-get line is printed and the task stops. Then, in this order: tidy; floors 1 and 2
     /// for x86_64-unknown-none; all tests of the workspace (a tiny run of each benchmark among
-    /// them); Redis's own test suite.
+    /// them); the short version of `verify`; Redis's own test suite.
     Test(test::Options),
+    /// Prove the lock-free structures: the long versions of what `test` does, and ordering mutants.
+    Verify(verify::Options),
     /// What CI runs: test, then formatting, clippy and documentation with warnings denied.
     ///
     /// Runs the script .ci/run, so that CI and this task cannot differ.
@@ -52,7 +55,7 @@ enum Task {
     /// `cargo xtask bench server --quick --json rows.json`; `cargo xtask bench server --help` lists
     /// what it takes.
     Bench {
-        /// The suite: `server`.
+        /// The suite: `server` or `lockfree`.
         suite: String,
         /// Arguments of the suite, such as --quick, --json FILE, --only WORKLOAD,.. or --rounds N.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -88,6 +91,7 @@ fn run(task: Task) -> Result<()> {
     let workspace = Workspace::load()?;
     match task {
         Task::Test(options) => test::run(&workspace, &options),
+        Task::Verify(options) => verify::run(&workspace, &options),
         Task::Ci => test::ci(&workspace),
         Task::Tidy => tidy::run(&workspace),
         Task::Bench { suite, arguments } => bench::run(&workspace, &suite, &arguments),

@@ -1,5 +1,5 @@
 //! What the machine must have before the tests can run, and how it gets there: Debian packages,
-//! the bare-metal Rust target, and a Python environment with the redis client.
+//! the bare-metal Rust targets, and a Python environment with the redis client.
 //!
 //! Nothing is installed that is already there. Without the rights to install, the exact command is
 //! printed instead and the task fails: a test that silently did not run is worse.
@@ -14,6 +14,8 @@ use crate::workspace::Workspace;
 
 /// The target that proves floors 1 and 2 need no operating system.
 pub(crate) const BARE_TARGET: &str = "x86_64-unknown-none";
+/// Another such target, with a weaker memory model.
+pub(crate) const BARE_TARGET_ARM: &str = "aarch64-unknown-none";
 
 /// The Python client the tests connect with; pinned, so that a new release cannot break a build.
 const REDIS_PY: &str = "8.1.0";
@@ -117,20 +119,22 @@ fn stop_services(installed: &[&str], privileged: impl Fn(&[&str]) -> Command) ->
     Ok(())
 }
 
-/// Adds the bare-metal target to the toolchain in use.
-pub(crate) fn bare_target(workspace: &Workspace) -> Result<()> {
+/// Adds the bare-metal targets to the toolchain in use.
+pub(crate) fn bare_targets(workspace: &Workspace) -> Result<()> {
     let rustup = |arguments: &[&str]| {
         let mut command = Command::new("rustup");
         command.current_dir(&workspace.root).args(arguments);
         command
     };
     let installed = shell::output(&mut rustup(&["target", "list", "--installed"]))
-        .context("rustup is needed to add the target for the bare-metal builds")?;
-    if installed.lines().any(|line| line.trim() == BARE_TARGET) {
+        .context("rustup is needed to add the targets for the bare-metal builds")?;
+    let there = |target: &str| installed.lines().any(|line| line.trim() == target);
+    let targets = [BARE_TARGET, BARE_TARGET_ARM];
+    if targets.into_iter().all(there) {
         eprintln!("all there");
         return Ok(());
     }
-    shell::run(&mut rustup(&["target", "add", BARE_TARGET]))
+    shell::run(rustup(&["target", "add"]).args(targets))
 }
 
 /// Makes a Python environment with the redis client below the target folder; returns its python.

@@ -8,9 +8,10 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::judge;
-use crate::prerequisites::{self, BARE_TARGET};
+use crate::prerequisites;
 use crate::shell::{self, Progress};
 use crate::tidy::{self, floors};
+use crate::verify;
 use crate::workspace::Workspace;
 
 #[derive(Args)]
@@ -24,13 +25,14 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let mut progress = Progress::new(if options.skip_judge { 6 } else { 7 });
+    let own_steps = if options.skip_judge { 6 } else { 7 };
+    let mut progress = Progress::new(own_steps + verify::QUICK_STEPS);
     let mut python = PathBuf::new();
     progress.step("Debian packages", || {
         prerequisites::packages(!options.no_install)
     })?;
-    progress.step("Rust target for bare metal", || {
-        prerequisites::bare_target(workspace)
+    progress.step("Rust targets for bare metal", || {
+        prerequisites::bare_targets(workspace)
     })?;
     progress.step("Python client", || {
         python = prerequisites::python(workspace)?;
@@ -38,7 +40,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     })?;
     progress.step("tidy", || tidy::run(workspace))?;
     progress.step("floors 1 and 2 without an operating system", || {
-        build_bare(workspace)
+        verify::bare(workspace, |package| floors::is_bare(&package.folder))
     })?;
     progress.step("tests of the workspace", || {
         shell::run(
@@ -48,6 +50,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
                 .env("HALLOWS_PYTHON", &python),
         )
     })?;
+    verify::quick_steps(workspace, &mut progress)?;
     if options.skip_judge {
         progress.note("Redis's own suite did not run: --skip-judge".to_owned());
     } else {
@@ -71,24 +74,6 @@ fn judge_step(workspace: &Workspace, progress: &mut Progress) -> Result<()> {
         progress.note(format!(
             "Redis's own suite did NOT run, its source could not be fetched: {error:#}"
         ));
-    }
-    Ok(())
-}
-
-/// Floors 1 and 2 must not need an operating system; a target without one is the proof. Each crate
-/// is built alone: built together, one crate's features could hide another's need.
-fn build_bare(workspace: &Workspace) -> Result<()> {
-    let bare = workspace
-        .packages
-        .iter()
-        .filter(|package| floors::is_bare(&package.folder));
-    for package in bare {
-        shell::run(
-            shell::cargo()
-                .current_dir(&workspace.root)
-                .args(["build", "--no-default-features", "--target", BARE_TARGET])
-                .args(["--package", &package.name]),
-        )?;
     }
     Ok(())
 }

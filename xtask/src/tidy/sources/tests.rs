@@ -110,6 +110,17 @@ fn std_is_free_in_tests_and_behind_its_feature() {
 }
 
 #[test]
+fn a_negation_beside_the_host_is_still_the_host_and_one_of_it_is_not() {
+    let with = |condition: &str| {
+        let root = format!("{PURE_ROOT}#[cfg({condition})]\nfn f() {{ std::thread::park() }}\n");
+        violations("server/resp", &[("src/lib.rs", &root)]).len()
+    };
+    assert_eq!(with("all(feature = \"std\", not(any(feature = \"x\")))"), 0);
+    assert_eq!(with("all(not(feature = \"x\"), test)"), 0);
+    assert_eq!(with("all(not(any(test, feature = \"std\")), unix)"), 1);
+}
+
+#[test]
 fn code_after_a_test_item_is_checked_again() {
     let root = format!("{PURE_ROOT}#[cfg(test)]\nmod tests {{}}\nuse std::fmt;\n");
     assert_eq!(violations("server/resp", &[("src/lib.rs", &root)]).len(), 1);

@@ -119,14 +119,37 @@ fn attribute_at(tokens: &[TokenTree], index: usize) -> Option<bool> {
     }
 }
 
-/// Conditions that hold only where the standard library is at hand. A negation is none of them.
+/// Conditions that hold only where the standard library is at hand. A negation is none of them, but
+/// may stand beside one in `all(..)`.
 fn is_host_condition(attribute: &str) -> bool {
     let text = attribute.replace(' ', "");
     let Some(condition) = text.strip_prefix("cfg(") else {
         return false;
     };
-    let names_host = condition
-        .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '"'))
-        .any(|word| word == "test" || word == "\"std\"" || word == "loom");
-    names_host && !condition.contains("not(")
+    let names_host = |condition: &str| {
+        condition
+            .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '"'))
+            .any(|word| word == "test" || word == "\"std\"" || word == "loom")
+    };
+    conjuncts(condition)
+        .into_iter()
+        .any(|part| names_host(part) && !part.contains("not("))
+}
+
+/// The parts of `all(..)`, or the condition itself.
+fn conjuncts(condition: &str) -> Vec<&str> {
+    let Some(parts) = condition.strip_prefix("all(") else {
+        return vec![condition];
+    };
+    let mut depth = 0_u32;
+    parts
+        .split(|c: char| {
+            match c {
+                '(' => depth += 1,
+                ')' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            c == ',' && depth == 0
+        })
+        .collect()
 }

@@ -1,0 +1,124 @@
+//! The checks that run the tests of `lockfree/` in other worlds.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::prerequisites::{self, BARE_TARGET, BARE_TARGET_ARM};
+use crate::shell;
+use crate::workspace::{Package, Workspace};
+
+use super::{FOLDER, Subject, nightly};
+
+/// ThreadSanitizer needs a standard library built with it, and so a target named.
+const HOST: &str = "x86_64-unknown-linux-gnu";
+
+/// Time that a test may look for interleavings in the short version.
+const LOOM_SECONDS_QUICK: &str = "5";
+/// Seeds of Miri's schedules and weak memory.
+const MIRI_SEEDS: u32 = 32;
+/// How often shuttle's tests run in the long version, with new random schedules each time.
+const SHUTTLE_RUNS: u32 = 20;
+/// How often the stress tests run under ThreadSanitizer in the long version.
+const TSAN_RUNS: u32 = 5;
+
+pub(super) fn loom(subject: &Subject<'_>) -> Result<()> {
+    let mut command = model_checked(subject, "loom");
+    if subject.quick {
+        // For the tests that set no bound of their own; seconds for each.
+        command.env("LOOM_MAX_PREEMPTIONS", "2");
+        command.env("LOOM_MAX_DURATION", LOOM_SECONDS_QUICK);
+    }
+    shell::run(&mut command)
+}
+
+pub(super) fn shuttle(subject: &Subject<'_>) -> Result<()> {
+    let runs = if subject.quick { 1 } else { SHUTTLE_RUNS };
+    for _ in 0..runs {
+        shell::run(&mut model_checked(subject, "shuttle"))?;
+    }
+    Ok(())
+}
+
+/// The tests of a feature that replaces the atomics; its test program has the same name.
+fn model_checked(subject: &Subject<'_>, feature: &str) -> Command {
+    let mut command = shell::cargo();
+    command
+        .current_dir(&subject.workspace.root)
+        .args(["test", "--profile", "verify"])
+        .args(["--package", &subject.package.name])
+        .args(["--features", feature, "--test", feature]);
+    if let Some(only) = subject.only {
+        command.args(["--", &format!("{only}::")]);
+    }
+    command
+}
+
+pub(super) fn miri(subject: &Subject<'_>) -> Result<()> {
+    native_tests(subject, || {
+        let mut command = nightly::cargo(subject.workspace)?;
+        command.args(["miri", "test"]);
+        if !subject.quick {
+            let seeds = format!("-Zmiri-many-seeds=0..{MIRI_SEEDS}");
+            command.env("MIRIFLAGS", seeds);
+        }
+        Ok(command)
+    })
+}
+
+pub(super) fn thread_sanitizer(subject: &Subject<'_>) -> Result<()> {
+    let runs = if subject.quick { 1 } else { TSAN_RUNS };
+    for _ in 0..runs {
+        native_tests(subject, || {
+            let mut command = nightly::cargo(subject.workspace)?;
+            command
+                .args(["test", "--profile", "verify"])
+                .args(["-Zbuild-std", "--target", HOST])
+                .env("RUSTFLAGS", "-Zsanitizer=thread");
+            Ok(command)
+        })?;
+    }
+    Ok(())
+}
+
+/// The tests on the processor's own atomics, by `cargo`, which is continued.
+fn native_tests(subject: &Subject<'_>, cargo: impl Fn() -> Result<Command>) -> Result<()> {
+    let run = |arguments: &[&str]| {
+        shell::run(
+            cargo()?
+                .args(["--package", &subject.package.name])
+                .args(arguments),
+        )
+    };
+    let Some(only) = subject.only else {
+        return run(&["--tests"]);
+    };
+    run(&["--lib", "--", &format!("{only}::")])?;
+    let file = format!("tests/{only}.rs");
+    if subject.root().join(file).exists() {
+        run(&["--test", only])?;
+    }
+    Ok(())
+}
+
+/// The crates of floors 1 and 2 that `wanted` picks must not need an operating system; targets
+/// without one are the proof. Each crate is built alone: built together, one crate's features could
+/// hide another's need.
+pub(crate) fn bare(workspace: &Workspace, wanted: impl Fn(&Package) -> bool) -> Result<()> {
+    prerequisites::bare_targets(workspace)?;
+    for package in workspace.packages.iter().filter(|it| wanted(it)) {
+        let on = |verb: &str, target: &str| {
+            shell::run(
+                shell::cargo()
+                    .current_dir(&workspace.root)
+                    .args([verb, "--no-default-features", "--target", target])
+                    .args(["--package", &package.name]),
+            )
+        };
+        on("build", BARE_TARGET)?;
+        if package.folder == FOLDER {
+            on("check", BARE_TARGET_ARM)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,314 @@
+//! Ordering mutants: whether the tests would notice a memory ordering that is too weak.
+//!
+//! Every ordering in `lockfree/src` is weakened, one at a time, in a copy of the crate. The loom
+//! tests of its structure must fail, or the Miri tests of its structure; otherwise the ordering must
+//! be in `lockfree/mutants.toml` with the reason why it may not matter. The copy keeps only the
+//! tests of the structure in question, and one target folder serves all mutants.
+
+mod sites;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::shell;
+use crate::workspace::relative;
+
+use super::survivors::{self, Survivor};
+use super::{FOLDER, Subject, nightly};
+use sites::Mutant;
+
+/// A test that computes for longer waits for something that will never be visible: it has noticed.
+const CPU_SECONDS_MAX: u32 = 120;
+
+/// The modules of the crate: each has its own tests. What has no tests (the façade) is none.
+pub(super) fn structures(root: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(root.join("src"))? {
+        let path = entry?.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        if path.is_dir() && name != "sync" {
+            names.push(name.into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+pub(super) fn run(subject: &Subject<'_>) -> Result<()> {
+    let survivors = survivors::read(&subject.root().join("mutants.toml"))?;
+    let copy = Copy::new(subject)?;
+    let mut rows = Vec::new();
+    for structure in structures(&subject.root())? {
+        if subject.only.is_none_or(|only| only == structure) {
+            rows.extend(copy.judge(&structure, &survivors)?);
+        }
+    }
+    let counts = Verdict::ALL.map(|verdict| rows.iter().filter(|row| **row == verdict).count());
+    for (verdict, count) in Verdict::ALL.iter().zip(counts) {
+        eprintln!("{count:4} {}", verdict.text());
+    }
+    let unexplained = rows.iter().filter(|row| **row == Verdict::Survived).count();
+    ensure!(
+        unexplained == 0,
+        "{unexplained} orderings can be weakened and no test notices: weaken them, write a test, or \
+         give the reason in {FOLDER}/mutants.toml"
+    );
+    Ok(())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Loom,
+    Miri,
+    Excused,
+    Survived,
+}
+
+impl Verdict {
+    const ALL: [Verdict; 4] = [
+        Verdict::Loom,
+        Verdict::Miri,
+        Verdict::Excused,
+        Verdict::Survived,
+    ];
+
+    fn text(self) -> &'static str {
+        match self {
+            Verdict::Loom => "killed by loom",
+            Verdict::Miri => "killed by Miri",
+            Verdict::Excused => "survived, for the reason in mutants.toml",
+            Verdict::Survived => "SURVIVED",
+        }
+    }
+}
+
+/// The crate alone in a workspace of its own, where its sources can be changed.
+struct Copy<'a> {
+    subject: &'a Subject<'a>,
+    folder: PathBuf,
+}
+
+impl<'a> Copy<'a> {
+    fn new(subject: &'a Subject<'a>) -> Result<Copy<'a>> {
+        let folder = subject.workspace.target.join("mutants");
+        let root = &subject.workspace.root;
+        fs::create_dir_all(&folder)?;
+        let manifest = fs::read_to_string(root.join("Cargo.toml"))?;
+        let (_, shared) = manifest
+            .split_once("[workspace.package]")
+            .context("the workspace's manifest has no [workspace.package]")?;
+        let manifest = format!(
+            "[workspace]\nresolver = \"3\"\nmembers = [\"{FOLDER}\"]\n\n[workspace.package]{shared}"
+        );
+        fs::write(folder.join("Cargo.toml"), manifest)?;
+        fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock"))?;
+        let copy = folder.join(FOLDER);
+        if copy.exists() {
+            fs::remove_dir_all(&copy)?;
+        }
+        copy_folder(&subject.root(), &copy)?;
+        Ok(Copy { subject, folder })
+    }
+
+    /// Weakens the orderings of one structure; prints a row for each.
+    fn judge(&self, structure: &str, survivors: &[Survivor]) -> Result<Vec<Verdict>> {
+        let work = self.work(structure)?;
+        let total = work.len();
+        eprintln!("\n{structure}: {total} mutants");
+        if total == 0 {
+            return Ok(Vec::new());
+        }
+        self.keep_tests_of(structure)?;
+        let tests = Tests {
+            copy: self,
+            structure,
+        };
+        ensure!(
+            tests.loom()? && tests.miri()?,
+            "the tests of {structure} fail without any mutant"
+        );
+        let mut verdicts = Vec::new();
+        for (number, (file, mutant)) in work.iter().enumerate() {
+            let place = format!("{FOLDER}/{file}:{} {}", mutant.line, mutant.label);
+            let verdict = self.with(file, mutant, || tests.verdict())?;
+            let excuse = survivors
+                .iter()
+                .find(|row| row.excuses(file, &mutant.text, &mutant.label))
+                .filter(|_| verdict == Verdict::Survived);
+            let text = excuse.map_or(verdict.text(), |row| &row.reason);
+            eprintln!("[{}/{total}] {place}: {text}", number + 1);
+            verdicts.push(excuse.map_or(verdict, |_| Verdict::Excused));
+        }
+        look_for_stale(structure, &work, survivors)?;
+        Ok(verdicts)
+    }
+
+    /// Calls `judge` while the mutant is in the copy.
+    fn with(
+        &self,
+        file: &str,
+        mutant: &Mutant,
+        judge: impl FnOnce() -> Result<Verdict>,
+    ) -> Result<Verdict> {
+        let path = self.folder.join(FOLDER).join(file);
+        let text = fs::read_to_string(&path)?;
+        fs::write(&path, mutant.apply(&text))?;
+        let verdict = judge();
+        fs::write(&path, &text)?;
+        verdict.with_context(|| format!("{file}:{} {}", mutant.line, mutant.label))
+    }
+
+    fn work(&self, structure: &str) -> Result<Vec<(String, Mutant)>> {
+        let mut files = Vec::new();
+        let root = self.folder.join(FOLDER);
+        rust_files(&root.join("src").join(structure), &mut files)?;
+        files.sort();
+        let mut work = Vec::new();
+        for path in files {
+            let file = relative(&root, &path);
+            let mutants = sites::mutants(&fs::read_to_string(&path)?).context(file.clone())?;
+            work.extend(mutants.into_iter().map(|mutant| (file.clone(), mutant)));
+        }
+        Ok(work)
+    }
+
+    /// Other structures' model tests would only be compiled.
+    fn keep_tests_of(&self, structure: &str) -> Result<()> {
+        let main = "tests/loom/main.rs";
+        let all = fs::read_to_string(self.subject.root().join(main))?;
+        let others = structures(&self.subject.root())?;
+        let kept: Vec<&str> = all
+            .lines()
+            .filter(|line| {
+                let module = line
+                    .strip_prefix("mod ")
+                    .and_then(|rest| rest.strip_suffix(';'));
+                module.is_none_or(|name| name == structure || !others.iter().any(|it| it == name))
+            })
+            .collect();
+        let path = self.folder.join(FOLDER).join(main);
+        fs::write(path, kept.join("\n"))?;
+        Ok(())
+    }
+}
+
+/// The tests of one structure.
+struct Tests<'a> {
+    copy: &'a Copy<'a>,
+    structure: &'a str,
+}
+
+impl Tests<'_> {
+    fn verdict(&self) -> Result<Verdict> {
+        if !self.loom()? {
+            Ok(Verdict::Loom)
+        } else if !self.miri()? {
+            Ok(Verdict::Miri)
+        } else {
+            Ok(Verdict::Survived)
+        }
+    }
+
+    /// Whether the loom tests pass.
+    fn loom(&self) -> Result<bool> {
+        let filter = format!("{}::", self.structure);
+        let arguments = ["--features", "loom", "--test", "loom"];
+        let cargo = |more: &[&str]| {
+            let mut command = limited();
+            command
+                .arg(shell::cargo().get_program())
+                .args(["test", "--quiet", "--profile", "verify"])
+                .args(arguments)
+                .args(more);
+            self.in_copy(&mut command);
+            command
+        };
+        let mut build = cargo(&["--no-run"]);
+        let output = build.output()?;
+        if !output.status.success() {
+            let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+            bail!("does not compile: {errors}");
+        }
+        Ok(shell::succeeds(&mut cargo(&["--", &filter])))
+    }
+
+    /// Whether the native tests pass under Miri, with a few seeds.
+    fn miri(&self) -> Result<bool> {
+        let tests = format!("{FOLDER}/tests/{}.rs", self.structure);
+        if !self.copy.folder.join(tests).exists() {
+            return Ok(true);
+        }
+        let nightly = nightly::cargo(self.copy.subject.workspace)?;
+        let mut command = limited();
+        command
+            .arg(nightly.get_program())
+            .args(nightly.get_args())
+            .args(["miri", "test", "--quiet", "--test", self.structure])
+            .env("MIRIFLAGS", "-Zmiri-many-seeds=0..4");
+        self.in_copy(&mut command);
+        Ok(shell::succeeds(&mut command))
+    }
+
+    fn in_copy(&self, command: &mut Command) {
+        command
+            .current_dir(self.copy.folder.join(FOLDER))
+            .env("CARGO_TARGET_DIR", self.copy.folder.join("target"))
+            .stdin(Stdio::null());
+    }
+}
+
+/// A row that speaks of no ordering would excuse the next one that happens to look alike.
+fn look_for_stale(
+    structure: &str,
+    work: &[(String, Mutant)],
+    survivors: &[Survivor],
+) -> Result<()> {
+    let folder = format!("src/{structure}/");
+    for row in survivors.iter().filter(|row| row.file.starts_with(&folder)) {
+        ensure!(
+            work.iter()
+                .any(|(file, mutant)| row.excuses(file, &mutant.text, &mutant.label)),
+            "{FOLDER}/mutants.toml: no {} in a line with `{}` of {}; remove the row",
+            row.ordering,
+            row.line_contains,
+            row.file
+        );
+    }
+    Ok(())
+}
+
+/// To be continued with a program and its arguments.
+fn limited() -> Command {
+    let mut command = Command::new("prlimit");
+    command.arg(format!("--cpu={CPU_SECONDS_MAX}"));
+    command
+}
+
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            rust_files(&path, found)?;
+        } else if path.extension().is_some_and(|it| it == "rs") && !path.ends_with("tests.rs") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let path = entry?.path();
+        let target = to.join(path.file_name().unwrap_or_default());
+        if path.is_dir() {
+            copy_folder(&path, &target)?;
+        } else {
+            fs::copy(&path, &target)?;
+        }
+    }
+    Ok(())
+}
