@@ -1,5 +1,6 @@
-//! Where on the machine things run: the server on one core and the client on another, so that
-//! neither takes the other's time and both see the same caches in every round.
+//! Where on the machine things run: the server on one core and the client on another, or the threads
+//! that share a structure, so that neither takes the other's time and both see the same caches in
+//! every round.
 
 use anyhow::{Context, Result};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -52,16 +53,21 @@ impl Cores {
         self.separate
     }
 
-    /// Runs `work` on a thread of its own in `place`; processes it starts stay there.
-    pub(crate) fn run<T: Send>(&self, place: Place, work: impl FnOnce() -> T + Send) -> Result<T> {
+    /// Puts the calling thread in `place`.
+    pub(crate) fn enter(&self, place: Place) -> Result<()> {
         let set = match place {
             Place::Server => self.server,
             Place::Client => self.client,
             Place::Both => self.both,
         };
+        sched_setaffinity(None, &set).context("the CPU affinity could not be set")
+    }
+
+    /// Runs `work` on a thread of its own in `place`; processes it starts stay there.
+    pub(crate) fn run<T: Send>(&self, place: Place, work: impl FnOnce() -> T + Send) -> Result<T> {
         std::thread::scope(|scope| {
             let thread = scope.spawn(move || {
-                sched_setaffinity(None, &set).context("the CPU affinity could not be set")?;
+                self.enter(place)?;
                 Ok(work())
             });
             match thread.join() {

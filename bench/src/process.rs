@@ -81,13 +81,7 @@ impl Process {
 
     /// Resident memory in bytes, exact at this moment.
     pub(crate) fn resident_bytes(&self) -> Result<u64> {
-        let rollup = self.proc_path("smaps_rollup");
-        let text = fs::read_to_string(&rollup).with_context(|| rollup.clone())?;
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix("Rss:"))
-            .with_context(|| format!("no Rss in {rollup}"))?;
-        Ok(first_number(line)? * 1024)
+        resident_bytes_in(&self.proc_path("smaps_rollup"))
     }
 }
 
@@ -97,6 +91,20 @@ impl Drop for Process {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// Resident memory of this process in bytes, exact at this moment.
+pub(crate) fn own_resident_bytes() -> Result<u64> {
+    resident_bytes_in("/proc/self/smaps_rollup")
+}
+
+fn resident_bytes_in(rollup: &str) -> Result<u64> {
+    let text = fs::read_to_string(rollup).with_context(|| rollup.to_owned())?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Rss:"))
+        .with_context(|| format!("no Rss in {rollup}"))?;
+    Ok(first_number(line)? * 1024)
 }
 
 fn first_number(text: &str) -> Result<u64> {

@@ -8,6 +8,28 @@ use serde_json::Value;
 
 const HARNESS: &str = env!("CARGO_BIN_EXE_hallows-bench");
 
+/// Scripts know the workloads of the suite `lockfree` by these names.
+const LOCKFREE: [&str; 18] = [
+    "spsc_single",
+    "spsc_chunk64",
+    "spsc_rtt",
+    "mpsc_2p1c",
+    "mpmc_1p1c",
+    "mpmc_2p2c",
+    "deque_owner",
+    "deque_steal",
+    "map_95_5_1t",
+    "map_95_5_2t",
+    "map_50_50_2t",
+    "map_bytes_per_entry",
+    "map_worst_insert",
+    "reply_slot",
+    "admission",
+    "latest_value",
+    "ring_1p1c",
+    "ring_1p2c",
+];
+
 /// Builds the measured program with the profile of this test, beside the harness.
 fn build_hallows() -> PathBuf {
     let harness = Path::new(HARNESS);
@@ -28,6 +50,40 @@ fn installed(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok()
 }
 
+/// Every row that was written, each with figures.
+fn rows_of(json: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(json).expect("rows were written");
+    let rows: Vec<Value> = serde_json::from_str(&text).expect("a list");
+    for row in &rows {
+        for figure in ["ours", "peer_value", "ratio"] {
+            let value = row[figure].as_f64();
+            assert!(value.is_some_and(|value| value > 0.0), "{figure} of {row}");
+        }
+    }
+    rows
+}
+
+#[test]
+fn the_lockfree_suite_compares_something_in_every_workload() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let json = folder.path().join("rows.json");
+    let output = Command::new(HARNESS)
+        .args(["lockfree", "--tiny", "--json"])
+        .arg(&json)
+        .output()
+        .expect("the harness runs");
+    let progress = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{progress}");
+
+    let rows = rows_of(&json);
+    for workload in LOCKFREE {
+        assert!(
+            rows.iter().any(|row| row["workload"] == workload),
+            "no row of {workload}:\n{progress}"
+        );
+    }
+}
+
 #[test]
 fn the_server_suite_runs_whole_and_its_rows_are_complete() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -45,8 +101,7 @@ fn the_server_suite_runs_whole_and_its_rows_are_complete() {
     );
     assert!(output.status.success(), "{progress}{table}");
 
-    let text = std::fs::read_to_string(&json).expect("rows were written");
-    let rows: Vec<Value> = serde_json::from_str(&text).expect("a list");
+    let rows = rows_of(&json);
     let mut expected = vec!["p50_lone"];
     if installed("redis-server") && installed("redis-benchmark") {
         expected.extend(["set_p1", "get_p1", "set_p16", "get_p16"]);
@@ -57,11 +112,5 @@ fn the_server_suite_runs_whole_and_its_rows_are_complete() {
             rows.iter().any(|row| row["workload"] == workload),
             "no row of {workload}:\n{progress}{table}"
         );
-    }
-    for row in &rows {
-        for figure in ["ours", "peer_value", "ratio"] {
-            let value = row[figure].as_f64();
-            assert!(value.is_some_and(|value| value > 0.0), "{figure} of {row}");
-        }
     }
 }
