@@ -1,4 +1,93 @@
-//! A concurrent hash map. (Introduction to be written.)
+//! A concurrent hash map whose readers never wait: buckets of two cache lines, keys and values in the
+//! table itself where they are [`Word`]s, and growth by one bucket at a time.
+//!
+//! Nothing that is handed out holds a lock: values are visited ([`get_with`](Map::get_with)) or
+//! copied out ([`get`](Map::get)), and no closure, hash, comparison or drop of the user runs while a
+//! bucket is locked (but for the hash of a [`Word`], when a bucket is split; a panic there is safe).
+//! So no use of the map inside a closure of the map can deadlock.
+//!
+//! # Layout
+//!
+//! A *bucket* is 128 bytes: a word with lock, link and version; a word with seven tags and a depth;
+//! seven *pairs* of words. The pair of a [`WordMap`] is key and value; that of a [`Map`] of anything
+//! else is the key's hash and the address of a box. A *chain* is a home bucket and the overflow
+//! buckets that its link leads to; the home bucket's first word locks it all and has its version.
+//!
+//! # Protocol
+//!
+//! **Searches** write nothing.
+//! 1. The hash and a hint of how many buckets there are choose a home bucket. Read its version, then
+//!    its tags. If the depth says that the key has been split off, go on to the bucket that the
+//!    lowest differing bit names, and no further at a time: others may not exist yet.
+//! 2. Compare the tags, then the keys of the slots that match; read the value.
+//! 3. Read the version again. If it has changed, what was read may be of different keys: begin again.
+//!    The lock bit does not count: a writer that stops in the middle keeps no reader waiting.
+//! 4. If no slot matches, follow the link, reading the version again before each step: a bucket may
+//!    have become part of another chain.
+//!
+//! **Writers** search as well, without a lock. Then
+//! 1. one compare-and-swap takes the lock *if the version is still the one that the search saw*. So
+//!    what was found, or found absent, still is; there is no second search, and no code of the user
+//!    under the lock. If it fails, begin again.
+//! 2. A changed value is one store. A new pair is written to a free slot, then its tag. A removal
+//!    clears the tag.
+//! 3. One store unlocks, with the next version unless only a value changed. A slot or an overflow
+//!    bucket that was freed is not written to before that: without it, a reader could pair the key
+//!    of before with the value of after, and find the version unchanged.
+//!
+//! Closures run before step 1. If the value that they saw has changed by then, they run again.
+//!
+//! **Growth** is linear hashing: a level doubles the number of buckets, one split after the other.
+//! 1. Every eighth insertion of a thread splits buckets until there are enough, at most 16. It tries
+//!    to lock the bucket that is next; if that is taken, it leaves the work to who has it.
+//! 2. The pairs that leave are copied to the new bucket, which nobody knows yet.
+//! 3. *One store* of the old bucket's tags increases its depth and clears the tags of the pairs that
+//!    left. Before it, they are found here; after it, there. Neither is a time without them.
+//! 4. The hint is extended. It may be older than the truth, then step 1 of searches makes up for it.
+//! 5. Pairs in overflow buckets move up to the slots that became free: first a new version, because
+//!    searches with older tags may still read those slots; then copies; then their tags; then the
+//!    old chain is unlinked with another new version. Only now its buckets are given back.
+//!
+//! No bucket ever moves, and there are no old tables: nothing that a search of words can reach is
+//! freed before the map is. That is why it needs no guard, no epoch and no atomic
+//! read-modify-write. Boxes are freed while the map lives: see `reclaim.rs` for the hazard slots that
+//! searches use for them, and the proof.
+//!
+//! # Memory orders
+//!
+//! Whatever a search reads of a bucket it acquires, and writers release whatever they write, so that
+//! who has read something new finds the version changed: the writer had changed it before. Taking the
+//! lock acquires: values are read by its holder as the one before left them. Segments and buckets
+//! are published by tags, links and the hint, so relaxed loads find them. Where boxes are read, the
+//! second look is sequentially consistent.
+//!
+//! # What is promised
+//!
+//! - Operations on one key are linearizable. A key that is only updated is never missed, neither by
+//!   a search nor by [`for_each`](Map::for_each), whatever else happens.
+//! - Searches are lock-free: one begins again only if another thread has finished an insertion, a
+//!   removal or a split in the same chain. Updates of values do not disturb them.
+//! - Writers are not: one that stops within the few instructions under a bucket's lock keeps other
+//!   writers from that chain, and growth from going beyond that bucket. So do not write to a map in an
+//!   interrupt or signal handler that may have interrupted a writer of the same map.
+//! - An insertion moves at most 16 buckets. Memory grows by the bucket as well, at about 36 bytes
+//!   for an entry of words; it is *reserved* by doubling, so where an allocator does not give pages
+//!   lazily, up to twice that. The map never shrinks: slots are used again at once, but buckets stay.
+//! - Boxes that were taken out: at most 1,024 wait to be freed, and one for each reader that holds one.
+//!
+//! # When not to use it
+//!
+//! - By one thread: a plain hash map needs no locks. Read and written by few: a lock around one is
+//!   smaller.
+//! - If entries are to be read in a consistent state together, or in order.
+//! - If the map must give memory back after a peak.
+//! - Against attackers who choose the keys, with the default hash: its seed is not secret enough.
+//!
+//! Sources: DLHT (Katsarakis, Gavrielatos, Ntarmos, 2024) for cache-line buckets with inline pairs,
+//! bounded chains and batches with prefetch; linear hashing (Litwin, 1980) for growth; the walk by
+//! lowest differing bit is that of Blink trees (Lehman and Yao, 1981) in another guise. DLHT's
+//! buckets of one line with three slots were tried first: at the same memory one search in ten had to
+//! go to an overflow bucket, which cost more than a second line beside the first.
 
 mod array;
 mod bucket;

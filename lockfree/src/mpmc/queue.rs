@@ -211,7 +211,7 @@ impl<T> Drop for Queue<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(feature = "loom", feature = "shuttle"))))]
 mod tests {
     use super::{Full, MaybeUninit, Queue, Release, occupied, vacant};
 

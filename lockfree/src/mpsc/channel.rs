@@ -8,7 +8,7 @@ use super::slot::{ASLEEP, CLOSED, STEP, position};
 use super::{Receiver, SendError, TrySendError};
 use crate::sync::Arc;
 use crate::sync::atomic::AtomicUsize;
-use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use crate::wait::WakerCell;
 
 /// What the handles of one channel share.
@@ -172,7 +172,7 @@ impl<T> Clone for Sender<T> {
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         if self.channel.senders.fetch_sub(1, AcqRel) == 1 {
-            self.channel.segments.tail.fetch_or(CLOSED, Release);
+            self.channel.segments.tail.fetch_or(CLOSED, Relaxed);
             self.channel.waker.wake();
         }
     }
@@ -233,7 +233,7 @@ impl<T> Clone for BoundedSender<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(feature = "loom", feature = "shuttle"))))]
 mod tests {
     use alloc::sync::Arc;
     use alloc::task::Wake;

@@ -244,7 +244,7 @@ impl<T> Segments<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(feature = "loom", feature = "shuttle"))))]
 impl<T> Segments<T> {
     /// How many segments there are, without the spare one.
     pub(super) fn count(&self) -> usize {

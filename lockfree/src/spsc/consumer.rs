@@ -2,6 +2,7 @@
 
 use crossbeam_utils::CachePadded;
 
+use super::pace::Pace;
 use super::{ChunkError, PopError, ReadChunk, Shared};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
@@ -20,6 +21,7 @@ pub(super) struct Local {
     pub(super) head: usize,
     /// An old `tail`.
     tail: usize,
+    pace: Pace,
 }
 
 impl<T, const WAIT: bool> Consumer<T, WAIT> {
@@ -29,6 +31,7 @@ impl<T, const WAIT: bool> Consumer<T, WAIT> {
             local: CachePadded::new(Local {
                 head: start,
                 tail: start,
+                pace: Pace::new(),
             }),
         }
     }
@@ -76,13 +79,17 @@ impl<T, const WAIT: bool> Consumer<T, WAIT> {
 
     #[inline(always)]
     fn find_item(&mut self) -> Result<(), PopError> {
+        self.local.pace.before_look();
         // A futile look writes nothing: the next one would first read what this one wrote, and so
         // wait for the cache line before it may start. That makes a round trip a third longer.
         let tail = self.shared.tail.load(Ordering::Acquire);
         if tail != self.local.head {
             self.local.tail = tail;
+            let items = self.items_known();
+            self.local.pace.found(items);
             return Ok(());
         }
+        self.local.pace.found(0);
         if !self.is_closed() {
             return Err(PopError::Empty);
         }
@@ -127,7 +134,7 @@ impl<T, const WAIT: bool> Consumer<T, WAIT> {
     pub(super) fn publish(&mut self) {
         self.shared.head.store(self.local.head, Ordering::Release);
         if WAIT {
-            self.shared.rare.room.notify();
+            self.shared.room.notify();
         }
     }
 }
@@ -140,7 +147,7 @@ impl<T, const WAIT: bool> Drop for Consumer<T, WAIT> {
         let rare = &self.shared.rare;
         rare.consumer_gone.store(true, Ordering::Relaxed);
         if WAIT {
-            rare.room.notify();
+            self.shared.room.notify();
         }
     }
 }

@@ -13,16 +13,17 @@
 //! 2. It writes the slots at `tail`, then stores the new `tail` (release). Without the release the
 //!    consumer could see the position before the items.
 //! 3. The consumer knows `head` and a `tail` that may be old, and loads the shared `tail` (acquire)
-//!    only if the old one says that nothing is there.
+//!    only if the old one says that nothing is there. A single-item consumer that found few items
+//!    pauses before its next load: see `pace.rs`.
 //! 4. It takes the items at `head`, then stores the new `head` (release). Without the release the
 //!    producer could overwrite an item that is still being read.
 //! 5. Who is dropped says so in a flag of its own; the consumer looks at the flag only if the ring
 //!    is empty, and then looks at `tail` again, because items may have come before the flag. The
 //!    producer looks at it only when it loads `head`.
-//! 6. With waiting, each publication is followed by a sequentially consistent fence and a look at
-//!    whether the other side waits; who waits registers, fences and looks again. One of the two
-//!    sees the other (see `signal.rs`). The fence costs more than the rest of a push, which is why
-//!    waiting is a choice of type: `WAIT` is false for [`ring`].
+//! 6. With waiting, each publication is followed by a swap that says whether the other side waits;
+//!    who waits registers, swaps and looks again. One of the two sees the other (see `signal.rs`).
+//!    The swap costs more than the rest of a push, which is why waiting is a choice of type: `WAIT`
+//!    is false for [`ring`].
 //!
 //! # Invariants
 //! - Each index is stored by its side only, and `tail - head <= capacity`, in wrapping arithmetic.
@@ -43,6 +44,7 @@
 
 mod consumer;
 mod error;
+pub(crate) mod pace;
 mod poll;
 mod producer;
 mod read;
@@ -103,9 +105,9 @@ fn pair<T, const WAIT: bool>(
         rare: CachePadded::new(Rare {
             producer_gone: AtomicBool::new(false),
             consumer_gone: AtomicBool::new(false),
-            items: Signal::new(),
-            room: Signal::new(),
         }),
+        items: CachePadded::new(Signal::new()),
+        room: CachePadded::new(Signal::new()),
         slots: Slots::new(capacity),
         capacity,
     });
@@ -120,18 +122,18 @@ struct Shared<T, const WAIT: bool> {
     /// Where the consumer is: stored by it alone.
     head: CachePadded<AtomicUsize>,
     rare: CachePadded<Rare>,
+    /// The consumer waits here; the producer writes here with each publication if `WAIT`.
+    items: CachePadded<Signal>,
+    /// The producer waits here; the consumer writes here with each publication if `WAIT`.
+    room: CachePadded<Signal>,
     slots: Slots<T>,
     capacity: usize,
 }
 
-/// What is written at most once per wait.
+/// What is written once.
 struct Rare {
     producer_gone: AtomicBool,
     consumer_gone: AtomicBool,
-    /// The consumer waits here.
-    items: Signal,
-    /// The producer waits here.
-    room: Signal,
 }
 
 impl<T, const WAIT: bool> Drop for Shared<T, WAIT> {

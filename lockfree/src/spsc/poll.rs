@@ -18,7 +18,7 @@ impl<T> Sender<T> {
         if let Some(result) = self.has_room(len) {
             return Poll::Ready(result);
         }
-        self.shared.rare.room.listen(cx.waker());
+        self.shared.room.listen(cx.waker());
         self.has_room(len).map_or(Poll::Pending, Poll::Ready)
     }
 
@@ -74,7 +74,7 @@ impl<T> Receiver<T> {
         if let Some(result) = self.has_items(len) {
             return Poll::Ready(result);
         }
-        self.shared.rare.items.listen(cx.waker());
+        self.shared.items.listen(cx.waker());
         self.has_items(len).map_or(Poll::Pending, Poll::Ready)
     }
 
@@ -93,7 +93,7 @@ impl<T> Receiver<T> {
         match self.try_pop() {
             Ok(item) => return Poll::Ready(Some(item)),
             Err(PopError::Closed) => return Poll::Ready(None),
-            Err(PopError::Empty) => self.shared.rare.items.listen(cx.waker()),
+            Err(PopError::Empty) => self.shared.items.listen(cx.waker()),
         }
         match self.try_pop() {
             Ok(item) => Poll::Ready(Some(item)),

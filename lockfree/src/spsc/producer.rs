@@ -122,7 +122,7 @@ impl<T, const WAIT: bool> Producer<T, WAIT> {
         self.local.tail = self.local.tail.wrapping_add(count);
         self.shared.tail.store(self.local.tail, Ordering::Release);
         if WAIT {
-            self.shared.rare.items.notify();
+            self.shared.items.notify();
         }
     }
 }
@@ -133,7 +133,7 @@ impl<T, const WAIT: bool> Drop for Producer<T, WAIT> {
         let rare = &self.shared.rare;
         rare.producer_gone.store(true, Ordering::Release);
         if WAIT {
-            rare.items.notify();
+            self.shared.items.notify();
         }
     }
 }

@@ -127,6 +127,21 @@ fn a_slow_sender_finds_its_segment_when_others_have_moved_on() {
 }
 
 #[test]
+fn a_slow_sender_of_a_bounded_channel_finds_its_segment_as_well() {
+    model(2, || {
+        let (sender, mut receiver) = mpsc::bounded(16);
+        let other = sender.clone();
+        let slow = thread::spawn(move || other.try_send(100).expect("there is room"));
+        for value in 0..9 {
+            sender.try_send(value).expect("there is room");
+            assert!(receiver.try_recv().is_ok());
+        }
+        slow.join().expect("no panic");
+        assert!(receiver.try_recv().is_ok());
+    });
+}
+
+#[test]
 fn the_last_sender_to_go_wakes_the_receiver() {
     model(3, || {
         let (sender, mut receiver) = mpsc::unbounded::<u32>();

@@ -7,6 +7,7 @@ mod linearize;
 mod admission;
 mod deque;
 mod latest;
+mod map;
 mod mpmc;
 mod mpsc;
 mod reply;

@@ -48,8 +48,15 @@ impl<'a, T, const WAIT: bool> Claim<'a, T, WAIT> {
     #[inline]
     pub fn fill(mut self, items: impl IntoIterator<Item = T>) -> usize {
         let (first, second) = self.as_mut_slices();
-        let slots = first.iter_mut().chain(second);
-        let count = slots.zip(items).map(|(slot, item)| *slot = item).count();
+        let mut items = items.into_iter().fuse();
+        let mut count = 0;
+        // A loop for each slice: a chained iterator would ask at each item which one it is in.
+        for slots in [first, second] {
+            for (slot, item) in slots.iter_mut().zip(&mut items) {
+                *slot = item;
+                count += 1;
+            }
+        }
         self.publish(count);
         count
     }

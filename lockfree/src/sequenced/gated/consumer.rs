@@ -4,6 +4,7 @@ use crossbeam_utils::CachePadded;
 
 use super::{Shared, View};
 use crate::sequenced::{JoinError, ReadError};
+use crate::spsc::pace::Pace;
 use crate::sync::Arc;
 use crate::sync::atomic::{Ordering, fence};
 
@@ -44,6 +45,7 @@ pub(super) struct Local {
     pub(super) next: u64,
     /// An old `tail`.
     tail: u64,
+    pace: Pace,
 }
 
 impl<T, const WAIT: bool> Consumer<T, WAIT> {
@@ -64,7 +66,11 @@ impl<T, const WAIT: bool> Consumer<T, WAIT> {
             next = if later { tail } else { announced };
             shared.seats.get(seat).advance(next);
         }
-        let local = CachePadded::new(Local { next, tail: next });
+        let local = CachePadded::new(Local {
+            next,
+            tail: next,
+            pace: Pace::new(),
+        });
         Ok(Self {
             shared,
             seat,
@@ -106,12 +112,15 @@ impl<T, const WAIT: bool> Consumer<T, WAIT> {
     /// If there is none; `Closed` if there will be none.
     #[inline]
     pub fn read(&mut self, max: usize) -> Result<View<'_, T, WAIT>, ReadError> {
-        if self.items_known() == 0 && self.items() == 0 {
+        if self.items_known() == 0 {
+            self.local.pace.before_look();
+            let found = self.items();
+            self.local.pace.found(found);
             // The second look is for what was published before the publisher went.
-            if !self.is_closed() {
+            if found == 0 && !self.is_closed() {
                 return Err(ReadError::Empty);
             }
-            if self.items() == 0 {
+            if found == 0 && self.items() == 0 {
                 return Err(ReadError::Closed);
             }
         }
@@ -135,7 +144,7 @@ impl<T, const WAIT: bool> Consumer<T, WAIT> {
         self.local.next = self.local.next.wrapping_add(count as u64);
         self.shared.seats.get(self.seat).advance(self.local.next);
         if WAIT {
-            self.shared.rare.room.notify();
+            self.shared.notify_room();
         }
     }
 }
@@ -144,7 +153,7 @@ impl<T, const WAIT: bool> Drop for Consumer<T, WAIT> {
     fn drop(&mut self) {
         self.shared.seats.get(self.seat).leave();
         if WAIT {
-            self.shared.rare.room.notify();
+            self.shared.notify_room();
         }
     }
 }

@@ -8,7 +8,8 @@
 //! 2. It writes the slots at `tail`, then stores the new `tail` (release). Without the release a
 //!    consumer could see the number before the item.
 //! 3. A consumer loads `tail` (acquire), reads what it has not, and stores its cursor (release)
-//!    once for all that it read: otherwise the publisher could overwrite what is being read.
+//!    once for all that it read: otherwise the publisher could overwrite what is being read. If
+//!    it found few, it pauses before it looks again: see `pace.rs` of the SPSC ring.
 //! 4. At the gate the publisher announces its `tail`, fences, and looks at the cursors (acquire).
 //!    The new limit is the ring's length after the slowest, or after `tail` if nobody is joined.
 //! 5. Who joins takes a seat with its cursor at the current `tail`, fences, and looks at the
@@ -56,7 +57,7 @@ use super::seats::Seats;
 use crate::spsc::signal::Signal;
 use crate::spsc::slots::Slots;
 use crate::sync::Arc;
-use crate::sync::atomic::{AtomicBool, AtomicU64};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 /// A ring of `capacity` items made by `make`, for at most `consumers_max` consumers at a time that
 /// poll.
@@ -131,6 +132,14 @@ struct Rare {
     closed: AtomicBool,
     /// The publisher waits here.
     room: Signal,
+}
+
+impl<T, const WAIT: bool> Shared<T, WAIT> {
+    /// Wakes the publisher if it waits. Fenced, because a swap by each consumer would be contended.
+    fn notify_room(&self) {
+        fence(Ordering::SeqCst);
+        self.rare.room.notify_fenced();
+    }
 }
 
 // SAFETY: items move between threads (`Send`) and are shared by consumers (`Sync`); all else is
