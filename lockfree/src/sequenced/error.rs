@@ -64,8 +64,9 @@ pub enum ReadError {
     Empty,
     /// All was read, and the publisher is gone.
     Closed,
-    /// Only in lossy mode: as many items were overwritten before this consumer read them. The next
-    /// read goes on after them.
+    /// Only in lossy mode: this consumer fell behind by more than the ring, and as many items were
+    /// skipped: those that were overwritten, and some that would be soon. The next read goes on
+    /// after them.
     Lost(u64),
 }
 
@@ -74,7 +75,10 @@ impl fmt::Display for ReadError {
         match self {
             Self::Empty => f.write_str("nothing new is published"),
             Self::Closed => Closed.fmt(f),
-            Self::Lost(count) => write!(f, "{count} items were overwritten before they were read"),
+            Self::Lost(count) => write!(
+                f,
+                "{count} items were skipped: the reader was too far behind"
+            ),
         }
     }
 }

@@ -141,9 +141,9 @@ impl<T, const WAIT: bool> Consumer<T, WAIT> {
 
 impl<T, const WAIT: bool> Drop for Consumer<T, WAIT> {
     fn drop(&mut self) {
-        // What a leaked iterator has moved out must not be dropped with the ring. Relaxed: the
-        // reference count orders this before the drop.
-        self.shared.head.store(self.local.head, Ordering::Relaxed);
+        // What a leaked iterator has moved out must not be dropped with the ring. Release: the
+        // producer may see this store and overwrite what was read.
+        self.shared.head.store(self.local.head, Ordering::Release);
         let rare = &self.shared.rare;
         rare.consumer_gone.store(true, Ordering::Relaxed);
         if WAIT {

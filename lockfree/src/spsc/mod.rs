@@ -38,7 +38,8 @@
 //!
 //! # Limits, and when not to use it
 //! The capacity is fixed, from 1 to [`CAPACITY_MAX`]; the memory is that of the next power of two.
-//! One producer and one consumer, by type: use the MPSC inbox for several senders. For a value of
+//! With waiting, a side that is stopped between clearing the other's mark and waking it leaves it
+//! asleep until then. One producer and one consumer, by type: use the MPSC inbox for several senders. For a value of
 //! which only the newest matters use the triple buffer; for several readers of each item, the
 //! sequenced ring.
 

@@ -1,21 +1,35 @@
 //! A run of items that the consumer reads in place.
 
 use core::iter::FusedIterator;
+use core::marker::PhantomData;
 
 use super::Consumer;
 
 /// The oldest items, in place. They stay in the ring until they are released or moved out by
 /// iteration; dropping the chunk changes nothing.
+///
+/// It is `Sync` only if the items are, because it gives out references to them:
+/// ```compile_fail,E0277
+/// fn share<T: Sync>(_: T) {}
+/// let (_producer, mut consumer) = hallows_lockfree::spsc::ring::<std::cell::Cell<u64>>(1);
+/// share(consumer.read(0).unwrap());
+/// ```
 pub struct ReadChunk<'a, T, const WAIT: bool = false> {
     consumer: &'a mut Consumer<T, WAIT>,
     len: usize,
+    /// `Send` and `Sync` as what it stands for; the ring alone would be `Sync` for any items.
+    items: PhantomData<&'a mut [T]>,
 }
 
 impl<'a, T, const WAIT: bool> ReadChunk<'a, T, WAIT> {
     /// `consumer` must have `len` items.
     #[inline(always)]
     pub(super) fn new(consumer: &'a mut Consumer<T, WAIT>, len: usize) -> Self {
-        Self { consumer, len }
+        Self {
+            consumer,
+            len,
+            items: PhantomData,
+        }
     }
 
     /// How many items there are.
@@ -36,7 +50,8 @@ impl<'a, T, const WAIT: bool> ReadChunk<'a, T, WAIT> {
     pub fn as_slices(&self) -> (&[T], &[T]) {
         let local = &self.consumer.local;
         let (first, second) = self.consumer.shared.slots.readable(local.head, self.len);
-        // SAFETY: these slots hold items and are the consumer's, which this borrows.
+        // SAFETY: these slots hold items and are the consumer's, which this borrows. Other holders of
+        // `&self` may read them too: if on other threads, `T` is `Sync`.
         let first = unsafe { &*first };
         // SAFETY: as above.
         let second = unsafe { &*second };

@@ -17,8 +17,8 @@ pub(crate) struct Slots<T> {
     trace: Box<[UnsafeCell<()>]>,
 }
 
-// SAFETY: slots are reached by unsafe functions only, whose callers vouch for exclusive access, or
-// for shared access to a `T` that they require to be `Sync`.
+// SAFETY: slots are reached by unsafe functions and raw pointers only, whose users vouch for
+// exclusive access, or for shared access by types that are `Sync` only if `T` is.
 unsafe impl<T: Send> Send for Slots<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Slots<T> {}

@@ -195,6 +195,27 @@ fn each_item_is_dropped_once() {
 }
 
 #[test]
+fn who_joins_behind_and_moves_up_wakes_the_publisher() {
+    bounded(3, || {
+        let mut publisher = gated::channel(1, 1, || 0);
+        let joiner = publisher.joiner();
+        let reader = thread::spawn(move || {
+            let mut consumer = joiner.join().unwrap();
+            while block_on(consumer.has_item()).is_ok() {
+                let next = consumer.sequence();
+                let read = consumer.visit(1, |_, &item| assert_eq!(item, next));
+                assert_eq!(read, Ok(1));
+            }
+        });
+        for item in 0..2 {
+            block_on(publisher.publish_one(item));
+        }
+        drop(publisher);
+        reader.join().unwrap();
+    });
+}
+
+#[test]
 fn a_waiting_consumer_is_woken_by_an_item_and_by_the_end() {
     bounded(3, || {
         let mut publisher = gated::channel(1, 1, || 0);

@@ -152,6 +152,20 @@ fn both_ends_dropped_at_once_drop_each_item_once() {
 }
 
 #[test]
+fn what_a_leaving_consumer_popped_comes_before_what_overwrites_it() {
+    bounded(|| {
+        let (mut producer, mut consumer) = ring(1);
+        producer.try_push(1).unwrap();
+        let leaver = thread::spawn(move || assert_eq!(consumer.try_pop(), Ok(1)));
+        // Room is found by a look that does not ask whether the consumer is gone.
+        if producer.room() == 1 {
+            producer.try_push(2).unwrap();
+        }
+        leaver.join().unwrap();
+    });
+}
+
+#[test]
 fn a_waiting_consumer_is_woken_by_a_push_and_by_the_end() {
     bounded(|| {
         let (mut sender, mut receiver) = channel(1);

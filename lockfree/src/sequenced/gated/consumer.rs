@@ -53,6 +53,7 @@ impl<T, const WAIT: bool> Consumer<T, WAIT> {
         // Relaxed: no item before this is read.
         let mut next = shared.tail.load(Ordering::Relaxed);
         let seat = shared.seats.take(next)?;
+        let mut moved_up = false;
         loop {
             fence(Ordering::SeqCst);
             let announced = shared.rare.announced.load(Ordering::Relaxed);
@@ -65,6 +66,11 @@ impl<T, const WAIT: bool> Consumer<T, WAIT> {
             let later = tail.wrapping_sub(announced) as i64 >= 0;
             next = if later { tail } else { announced };
             shared.seats.get(seat).advance(next);
+            moved_up = true;
+        }
+        if WAIT && moved_up {
+            // The publisher may wait because of where the cursor was before.
+            shared.notify_room();
         }
         let local = CachePadded::new(Local {
             next,

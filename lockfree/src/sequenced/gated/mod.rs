@@ -16,7 +16,8 @@
 //!    announcement. If that is later than its cursor, the publisher may have looked before it saw
 //!    the seat, so it moves its cursor up to the current `tail` and looks again.
 //! 6. Who leaves frees its seat (release), which counts as having read everything.
-//! 7. With waiting, 2, 3 and 6 are followed by a fence and a look at who waits, see `signal.rs`.
+//! 7. With waiting, 2, 3, 6 and a cursor that moved up in 5 are followed by a fence and a look at
+//!    who waits, see `signal.rs`.
 //!
 //! Why 4 and 5 are enough: the two fences have an order. If the joiner's is the earlier, the gate
 //! sees its cursor. If the gate's is the earlier, the joiner sees the announcement `a` or a later
@@ -33,9 +34,11 @@
 //!   `tail` are only read.
 //!
 //! # Limits
-//! A stalled consumer stalls the publisher after a ring's length; nothing grows. Items stay in their
-//! slots until they are overwritten, also when all have read them. Everything is wait-free except
-//! joining.
+//! A stalled consumer stalls the publisher after a ring's length, and one that is stopped while it
+//! joins, before it has moved up, stalls it at once; nothing grows. Items stay in their slots until
+//! they are overwritten, also when all have read them. Everything is wait-free except joining and
+//! waiting. A side that is stopped between clearing the other's mark and waking it leaves it asleep
+//! until then, whatever the others do.
 
 mod claim;
 mod consumer;
