@@ -22,6 +22,9 @@ pub(crate) struct Options {
     /// Leave out Redis's own test suite, the only part that fetches from Debian's archive.
     #[arg(long)]
     skip_judge: bool,
+    /// Fail where no nightly toolchain is installed, instead of leaving out what needs one.
+    #[arg(long)]
+    with_nightly: bool,
 }
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
@@ -50,7 +53,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
                 .env("HALLOWS_PYTHON", &python),
         )
     })?;
-    verify::quick_steps(workspace, &mut progress)?;
+    verify::quick_steps(workspace, &mut progress, options.with_nightly)?;
     if options.skip_judge {
         progress.note("Redis's own suite did not run: --skip-judge".to_owned());
     } else {

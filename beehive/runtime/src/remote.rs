@@ -18,8 +18,8 @@ use std::sync::atomic::{
 use beehive_policy::{LoadSignal, Nanos};
 use beehive_task::Runnable;
 use beehive_task::wheel::TimerKey;
-use crossbeam_deque::Stealer;
 use crossbeam_utils::CachePadded;
+use hallows_lockfree::deque::Stealer;
 use parking_lot::Mutex;
 use rustix::event::{EventfdFlags, eventfd};
 
@@ -192,10 +192,10 @@ impl SignalCell {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crossbeam_deque::Worker;
+    use hallows_lockfree::deque::Worker;
 
     fn remote() -> Remote {
-        Remote::new(Worker::new_fifo().stealer()).unwrap()
+        Remote::new(Worker::new(1).stealer()).unwrap()
     }
 
     #[test]

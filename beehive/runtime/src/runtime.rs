@@ -12,7 +12,7 @@ use std::thread::JoinHandle as ThreadHandle;
 
 use beehive_policy::{LoadSignal, Policy, WorkerId};
 use beehive_task::JoinHandle;
-use crossbeam_deque::Worker as Deque;
+use hallows_lockfree::deque::Worker as Deque;
 use parking_lot::Mutex;
 
 use crate::builder::{Backend, Builder, Settings};
@@ -20,6 +20,9 @@ use crate::remote::Remote;
 use crate::shared::Shared;
 use crate::spawn::{spawn_on, spawn_shared};
 use crate::worker::{self, Kept, Worker};
+
+/// Stealable tasks in a worker's own queue; more go to the shared one.
+const STEALABLE_MAX: usize = 256;
 
 /// A set of workers. Worker 0 runs on the thread that calls [`block_on`](Self::block_on), while it
 /// does; the others have threads of their own.
@@ -41,7 +44,9 @@ impl Runtime {
     }
 
     pub(crate) fn start(settings: Settings) -> io::Result<Self> {
-        let deques: Vec<_> = (0..settings.workers).map(|_| Deque::new_fifo()).collect();
+        let deques: Vec<_> = (0..settings.workers)
+            .map(|_| Deque::new(STEALABLE_MAX))
+            .collect();
         let remotes = deques
             .iter()
             .map(|deque| Remote::new(deque.stealer()).map(Arc::new))

@@ -25,6 +25,7 @@ use beehive_task::Runnable;
 use beehive_task::live::LiveSet;
 use crossbeam_deque::{Injector, Steal};
 use crossbeam_utils::CachePadded;
+use hallows_lockfree::deque;
 use parking_lot::Mutex;
 
 use crate::remote::Remote;
@@ -34,7 +35,9 @@ pub(crate) struct Shared {
     /// Origin of the runtime's clock.
     pub(crate) start: Instant,
     pub(crate) remotes: Box<[Arc<Remote>]>,
-    /// Stealable tasks queued by threads that are not workers.
+    /// Stealable tasks queued by threads that are not workers, and those that found no room in a
+    /// worker's own queue. A library's queue, because it has no bound and many takers; ours have one
+    /// or the other.
     pub(crate) injector: Injector<Runnable>,
     /// Stealable tasks that wait, in one set per worker to spread the locks.
     pub(crate) live: Box<[CachePadded<Mutex<LiveSet>>]>,
@@ -141,6 +144,8 @@ impl Shared {
 
     /// Whether any stealable task is queued anywhere.
     pub(crate) fn work_visible(&self) -> bool {
+        // After the parked bit was set: the counterpart of the fence of whoever queues a task.
+        fence(SeqCst);
         !self.injector.is_empty() || self.remotes.iter().any(|remote| !remote.stealer.is_empty())
     }
 
@@ -189,7 +194,7 @@ impl Shared {
         // The owners of these queues are gone: whatever they left is dropped here.
         self.remotes
             .iter()
-            .for_each(|remote| drain(|| remote.stealer.steal()));
+            .for_each(|remote| drop_all(&remote.stealer));
         loop {
             self.drain_injector();
             // Collected before waking, because waking and dropping tasks enters these sets again.
@@ -212,19 +217,32 @@ impl Shared {
     /// task may wake another one, and a long chain of them must not be dropped by recursion.
     fn drain_injector(&self) {
         while !self.injector.is_empty() && !self.draining.swap(true, SeqCst) {
-            drain(|| self.injector.steal());
+            while let Some(task) = take(|| self.injector.steal()) {
+                drop(task);
+            }
             self.draining.store(false, SeqCst);
         }
     }
 }
 
-/// Drops what a queue holds.
-fn drain(mut steal: impl FnMut() -> Steal<Runnable>) {
+/// Drops what the queue of a worker that is gone holds.
+fn drop_all(queue: &deque::Stealer<Runnable>) {
+    loop {
+        match queue.steal() {
+            deque::Steal::Success(task) => drop(task),
+            deque::Steal::Retry => std::hint::spin_loop(),
+            deque::Steal::Empty => break,
+        }
+    }
+}
+
+/// Repeats a steal that lost a race until it has a result.
+pub(crate) fn take(mut steal: impl FnMut() -> Steal<Runnable>) -> Option<Runnable> {
     loop {
         match steal() {
-            Steal::Success(task) => drop(task),
+            Steal::Success(task) => return Some(task),
             Steal::Retry => std::hint::spin_loop(),
-            Steal::Empty => break,
+            Steal::Empty => return None,
         }
     }
 }

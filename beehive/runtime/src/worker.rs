@@ -16,14 +16,16 @@ use beehive_task::Runnable;
 use beehive_task::live::LiveSet;
 use beehive_task::queue::LocalQueue;
 use beehive_task::wheel::{TimerKey, Wheel};
-use crossbeam_deque::{Steal, Worker as Deque};
+use hallows_lockfree::deque::{Full, Steal, Worker as Deque};
 
 use crate::driver::Driver;
 use crate::remote::{Message, Remote};
-use crate::shared::Shared;
+use crate::shared::{self, Shared};
 
 /// Polls between two visits to the reactor and the inbox.
 const QUANTUM: u32 = 61;
+/// Tasks from the shared queue that a worker takes at once: the others leave theirs to it.
+const INJECTED_MAX: usize = 32;
 /// One in this many quanta is timed, to estimate the service time without reading the clock often.
 const TIMED_QUANTA: u32 = 16;
 /// A tick of the timer wheel: a millisecond.
@@ -36,7 +38,7 @@ pub(crate) struct Worker {
     pub(crate) remote: Arc<Remote>,
     /// Tasks that stay on this worker.
     pub(crate) local: LocalQueue<Runnable>,
-    /// Tasks that others may take.
+    /// Tasks that others may take. What finds no room here goes to the shared queue.
     stealable: Deque<Runnable>,
     /// Local tasks that wait.
     pub(crate) live: Rc<RefCell<LiveSet>>,
@@ -199,7 +201,9 @@ impl Worker {
 
     /// Queues a task that others may take, and wakes one of them if that helps.
     pub(crate) fn push_stealable(&self, task: Runnable) {
-        self.stealable.push(task);
+        if let Err(Full(task)) = self.stealable.push(task) {
+            self.shared.injector.push(task);
+        }
         if self.shared.remotes.len() == 1 {
             return;
         }
@@ -254,9 +258,9 @@ impl Worker {
     /// Takes a task; the two queues have precedence in turn, so that neither starves the other.
     fn next_task(&self, turn: u32) -> Option<Runnable> {
         if turn.is_multiple_of(2) {
-            self.local.pop().or_else(|| self.stealable.pop())
+            self.local.pop().or_else(|| self.stealable.pop_front())
         } else {
-            self.stealable.pop().or_else(|| self.local.pop())
+            self.stealable.pop_front().or_else(|| self.local.pop())
         }
     }
 
@@ -286,7 +290,19 @@ impl Worker {
     }
 
     fn take_injected(&self) -> bool {
-        retry(|| self.shared.injector.steal_batch(&self.stealable))
+        let injector = &self.shared.injector;
+        let room = self.stealable.capacity() - self.stealable.len();
+        let mut taken = 0;
+        while taken < room.min(INJECTED_MAX)
+            && let Some(task) = shared::take(|| injector.steal())
+        {
+            if let Err(Full(task)) = self.stealable.push(task) {
+                injector.push(task);
+                break;
+            }
+            taken += 1;
+        }
+        taken > 0
     }
 
     fn steal(&self) -> bool {
@@ -296,8 +312,7 @@ impl Worker {
             .on_idle(|worker| self.shared.signal(worker));
         while let Some(victim) = search.next_victim() {
             let stealer = &self.shared.remotes[victim.index()].stealer;
-            // Takes half of the victim's tasks, up to a batch.
-            if !stealer.is_empty() && retry(|| stealer.steal_batch(&self.stealable)) {
+            if !stealer.is_empty() && retry(|| stealer.steal_half(&self.stealable)) {
                 return true;
             }
         }
@@ -490,11 +505,11 @@ impl Drop for Running {
     }
 }
 
-/// Repeats a steal that lost a race until it has a result.
-fn retry(mut steal: impl FnMut() -> Steal<()>) -> bool {
+/// Repeats a steal that lost a race until it has a result; true if something was stolen.
+fn retry(mut steal: impl FnMut() -> Steal<usize>) -> bool {
     loop {
         match steal() {
-            Steal::Success(()) => return true,
+            Steal::Success(_) => return true,
             Steal::Empty => return false,
             Steal::Retry => std::hint::spin_loop(),
         }

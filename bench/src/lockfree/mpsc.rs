@@ -109,6 +109,26 @@ pub(super) fn run(bench: &Bench, workload: Workload) -> Result<Measured> {
             let receivers = vec![|| wait.until(|| queue.pop().ok())];
             transfer(cores, senders, receivers, messages)
         }),
+        // A vector under a lock, which the receiver exchanges for an empty one.
+        peer("mutex-vec", |messages| {
+            let inbox = parking_lot::Mutex::new(Vec::new());
+            let sender = || |value: u64| inbox.lock().push(value);
+            let senders = each(PRODUCERS, sender);
+            let (mut batch, mut next) = (Vec::new(), 0);
+            let receive = || {
+                wait.until(|| {
+                    if next == batch.len() {
+                        next = 0;
+                        batch.clear();
+                        std::mem::swap(&mut *inbox.lock(), &mut batch);
+                    }
+                    let value = batch.get(next).copied()?;
+                    next += 1;
+                    Some(value)
+                })
+            };
+            transfer(cores, senders, vec![receive], messages)
+        }),
     ];
     compare(bench, workload, &THROUGHPUT, subjects)
 }

@@ -5,7 +5,7 @@
 //! - [`mutants`]: whether those would notice a memory ordering that is too weak;
 //! - [`nightly`]: the toolchain that Miri and ThreadSanitizer need.
 //!
-//! `cargo xtask test` runs short versions of those that need no nightly toolchain.
+//! `cargo xtask test` runs short versions of all but the mutants.
 
 mod checks;
 mod mutants;
@@ -126,17 +126,30 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The parts that [`quick_steps`] runs: those that need no nightly toolchain.
-const QUICK_PARTS: [Part; 2] = [Part::Loom, Part::Shuttle];
-
 /// How many steps [`quick_steps`] are.
-pub(crate) const QUICK_STEPS: usize = QUICK_PARTS.len();
+pub(crate) const QUICK_STEPS: usize = 4;
 
-/// The short versions, as steps of a longer task.
-pub(crate) fn quick_steps(workspace: &Workspace, progress: &mut Progress) -> Result<()> {
+/// The short versions, as steps of a longer task. What needs a nightly toolchain is left out, and the
+/// summary says so, where none is installed; unless `with_nightly`, then that is a failure.
+pub(crate) fn quick_steps(
+    workspace: &Workspace,
+    progress: &mut Progress,
+    with_nightly: bool,
+) -> Result<()> {
     let subject = Subject::new(workspace, true, None)?;
-    for part in QUICK_PARTS {
+    for part in [Part::Loom, Part::Shuttle] {
         progress.step(part.title(), || subject.run(part))?;
+    }
+    let missing = nightly::missing(workspace);
+    for part in [Part::Miri, Part::Tsan] {
+        let title = part.title();
+        match &missing {
+            Err(error) if !with_nightly => {
+                progress.step(title, || Ok(()))?;
+                progress.note(format!("{title} did NOT run: {error:#}"));
+            }
+            _ => progress.step(title, || subject.run(part))?,
+        }
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::shell;
 use crate::workspace::Workspace;
 
-/// How to get it.
+/// How to get it, as `.ci/run` does.
 const INSTALL: &str =
     "rustup toolchain install nightly --profile minimal --component miri --component rust-src";
 
