@@ -20,7 +20,7 @@ use beehive_task::Runnable;
 use beehive_task::wheel::TimerKey;
 use crossbeam_utils::CachePadded;
 use hallows_lockfree::deque::Stealer;
-use parking_lot::Mutex;
+use hallows_lockfree::mpsc::{self, Receiver, SendError, Sender};
 use rustix::event::{EventfdFlags, eventfd};
 
 const RUNNING: u8 = 0;
@@ -34,18 +34,14 @@ pub(crate) enum Message {
     CancelTimer(TimerKey),
 }
 
-#[derive(Default)]
-struct Inbox {
-    messages: Vec<Message>,
-    /// Set once the worker has stopped for good: it will not look again.
-    closed: bool,
-}
+/// Messages that a worker takes at once, so that other work is not held up by a flood of them.
+const RECEIVED_MAX: usize = 1_024;
 
 /// The shared part of one worker.
 pub(crate) struct Remote {
     /// Takes tasks from the worker's stealable queue.
     pub(crate) stealer: Stealer<Runnable>,
-    inbox: Mutex<Inbox>,
+    inbox: Sender<Message>,
     wake: OwnedFd,
     attention: CachePadded<AtomicBool>,
     state: AtomicU8,
@@ -55,27 +51,26 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
-    pub(crate) fn new(stealer: Stealer<Runnable>) -> std::io::Result<Self> {
-        Ok(Self {
+    /// Also gives the worker's end of the inbox; without it, the worker has stopped for good.
+    pub(crate) fn new(stealer: Stealer<Runnable>) -> std::io::Result<(Self, Receiver<Message>)> {
+        let (inbox, messages) = mpsc::unbounded();
+        let remote = Self {
             stealer,
-            inbox: Mutex::default(),
+            inbox,
             wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
             attention: CachePadded::new(AtomicBool::new(false)),
             state: AtomicU8::new(RUNNING),
             search_tokens: AtomicU32::new(0),
             signal: CachePadded::new(SignalCell::default()),
-        })
+        };
+        Ok((remote, messages))
     }
 
     /// Puts a message into the inbox; gives it back if the worker has stopped.
     pub(crate) fn send(&self, message: Message) -> Result<(), Message> {
-        {
-            let mut inbox = self.inbox.lock();
-            if inbox.closed {
-                return Err(message);
-            }
-            inbox.messages.push(message);
-        }
+        self.inbox
+            .send(message)
+            .map_err(|SendError(message)| message)?;
         self.nudge();
         Ok(())
     }
@@ -89,19 +84,15 @@ impl Remote {
         }
     }
 
-    /// Moves the messages into an empty vector; the two exchange their memory.
-    pub(crate) fn receive(&self, into: &mut Vec<Message>) {
+    /// Moves messages from the worker's inbox to `into`.
+    pub(crate) fn receive(&self, inbox: &mut Receiver<Message>, into: &mut Vec<Message>) {
         if self.attention.load(Relaxed) && self.attention.swap(false, SeqCst) {
-            std::mem::swap(&mut self.inbox.lock().messages, into);
+            // `Empty` is no news. A sender that is about to fill its place calls for attention then.
+            let received = inbox.try_recv_many(into, RECEIVED_MAX);
+            if received == Ok(RECEIVED_MAX) {
+                self.attention.store(true, SeqCst);
+            }
         }
-    }
-
-    /// Refuses messages from now on and returns those that were not received.
-    #[must_use = "the messages must be dropped outside the lock"]
-    pub(crate) fn close(&self) -> Vec<Message> {
-        let mut inbox = self.inbox.lock();
-        inbox.closed = true;
-        std::mem::take(&mut inbox.messages)
     }
 
     /// Announces that the worker is about to wait; false if it must look around instead.
@@ -194,13 +185,13 @@ mod tests {
     use super::*;
     use hallows_lockfree::deque::Worker;
 
-    fn remote() -> Remote {
+    fn remote() -> (Remote, Receiver<Message>) {
         Remote::new(Worker::new(1).stealer()).unwrap()
     }
 
     #[test]
     fn a_worker_with_mail_does_not_park() {
-        let remote = remote();
+        let (remote, _inbox) = remote();
         assert!(remote.park());
         remote.unpark();
         remote.nudge();
@@ -209,22 +200,36 @@ mod tests {
 
     #[test]
     fn the_eventfd_is_written_only_while_parked() {
-        let remote = remote();
+        let (remote, mut inbox) = remote();
         let mut count = [0; 8];
         remote.nudge();
         assert!(rustix::io::read(remote.wake_fd(), &mut count).is_err());
-        remote.receive(&mut Vec::new());
+        remote.receive(&mut inbox, &mut Vec::new());
         assert!(remote.park());
         remote.nudge();
         assert_eq!(rustix::io::read(remote.wake_fd(), &mut count), Ok(8));
     }
 
     #[test]
-    fn a_closed_inbox_gives_the_message_back() {
-        let remote = remote();
+    fn an_inbox_that_is_gone_gives_the_message_back() {
+        let (remote, inbox) = remote();
         assert!(remote.send(Message::CancelTimer(key())).is_ok());
-        assert_eq!(remote.close().len(), 1);
+        drop(inbox);
         assert!(remote.send(Message::CancelTimer(key())).is_err());
+    }
+
+    #[test]
+    fn more_messages_than_are_taken_at_once_arrive_without_another_call() {
+        let (remote, mut inbox) = remote();
+        let count = RECEIVED_MAX + 1;
+        for _ in 0..count {
+            assert!(remote.send(Message::CancelTimer(key())).is_ok());
+        }
+        let mut messages = Vec::new();
+        remote.receive(&mut inbox, &mut messages);
+        assert_eq!(messages.len(), RECEIVED_MAX);
+        remote.receive(&mut inbox, &mut messages);
+        assert_eq!(messages.len(), count);
     }
 
     fn key() -> TimerKey {

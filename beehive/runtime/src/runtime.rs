@@ -44,17 +44,17 @@ impl Runtime {
     }
 
     pub(crate) fn start(settings: Settings) -> io::Result<Self> {
-        let deques: Vec<_> = (0..settings.workers)
-            .map(|_| Deque::new(STEALABLE_MAX))
-            .collect();
-        let remotes = deques
-            .iter()
-            .map(|deque| Remote::new(deque.stealer()).map(Arc::new))
-            .collect::<io::Result<Vec<_>>>()?;
+        let (mut remotes, mut kept) = (Vec::new(), Vec::new());
+        for _ in 0..settings.workers {
+            let stealable = Deque::new(STEALABLE_MAX);
+            let (remote, inbox) = Remote::new(stealable.stealer())?;
+            remotes.push(Arc::new(remote));
+            kept.push(Kept::new(stealable, inbox));
+        }
         let outside = settings.policy(WorkerId::new(0));
         let shared = Shared::new(remotes, Policy::new(&outside), outside.balance);
         let shared = Arc::new(shared);
-        let mut workers = deques.into_iter().map(Kept::new);
+        let mut workers = kept.into_iter();
         let first = Mutex::new(workers.next());
         let mut runtime = Self {
             shared,
@@ -164,9 +164,6 @@ impl Drop for Runtime {
             let _ = thread.join();
         }
         self.first.get_mut().take();
-        for remote in &self.shared.remotes {
-            drop(remote.close());
-        }
         self.shared.close();
     }
 }

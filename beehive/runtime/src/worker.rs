@@ -17,6 +17,7 @@ use beehive_task::live::LiveSet;
 use beehive_task::queue::LocalQueue;
 use beehive_task::wheel::{TimerKey, Wheel};
 use hallows_lockfree::deque::{Full, Steal, Worker as Deque};
+use hallows_lockfree::mpsc::Receiver;
 
 use crate::driver::Driver;
 use crate::remote::{Message, Remote};
@@ -40,6 +41,7 @@ pub(crate) struct Worker {
     pub(crate) local: LocalQueue<Runnable>,
     /// Tasks that others may take. What finds no room here goes to the shared queue.
     stealable: Deque<Runnable>,
+    inbox: RefCell<Receiver<Message>>,
     /// Local tasks that wait.
     pub(crate) live: Rc<RefCell<LiveSet>>,
     timers: RefCell<Wheel<Waker>>,
@@ -66,15 +68,18 @@ pub(crate) struct Worker {
 pub(crate) struct Kept {
     /// May hold tasks.
     stealable: Deque<Runnable>,
+    /// While it exists, the worker may run again.
+    inbox: Receiver<Message>,
     /// Empty, but it still recognises the keys of timers that it had.
     timers: Wheel<Waker>,
 }
 
 impl Kept {
     /// For a worker that has never run.
-    pub(crate) fn new(stealable: Deque<Runnable>) -> Self {
+    pub(crate) fn new(stealable: Deque<Runnable>, inbox: Receiver<Message>) -> Self {
         Self {
             stealable,
+            inbox,
             timers: Wheel::new(0),
         }
     }
@@ -133,6 +138,7 @@ impl Worker {
             shared,
             local: LocalQueue::new(),
             stealable: kept.stealable,
+            inbox: RefCell::new(kept.inbox),
             live: Rc::default(),
             driver,
             policy: RefCell::new(policy),
@@ -174,6 +180,7 @@ impl Worker {
             Ok(worker) => {
                 let kept = Kept {
                     stealable: worker.stealable,
+                    inbox: worker.inbox.into_inner(),
                     timers: worker.timers.into_inner(),
                 };
                 (value, kept)
@@ -225,7 +232,8 @@ impl Worker {
             self.take_injected();
         }
         let mut messages = self.messages.take();
-        self.remote.receive(&mut messages);
+        self.remote
+            .receive(&mut self.inbox.borrow_mut(), &mut messages);
         for message in messages.drain(..) {
             match message {
                 Message::Run(task) => self.local.push(task),
