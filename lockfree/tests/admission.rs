@@ -1,29 +1,24 @@
 //! The admission gate on the machine's own atomics.
 #![cfg(not(any(feature = "loom", feature = "shuttle")))]
 
+#[path = "admission/wakers.rs"]
+mod wakers;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
-use hallows_lockfree::admission::{Acquire, AcquireError, Gate, Permit, TryAcquireError};
-use hallows_lockfree::wait::block;
+use hallows_lockfree::admission::{
+    Acquire, AcquireError, Gate, OwnedPermit, Permit, TryAcquireError,
+};
+use hallows_lockfree::wait::block_on;
 
 const ROUNDS: usize = if cfg!(miri) { 40 } else { 20_000 };
 const NEVER: u64 = u64::MAX;
 
 type Waiter<'g> = Pin<Box<Acquire<'g>>>;
-
-/// Counts how often it was woken.
-#[derive(Default)]
-struct Woken(AtomicUsize);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, SeqCst);
-    }
-}
 
 fn poll<'g>(waiter: &mut Waiter<'g>) -> Poll<Result<Permit<'g>, AcquireError>> {
     waiter
@@ -147,6 +142,25 @@ fn whoever_would_be_served_too_late_is_shed_at_once() {
 }
 
 #[test]
+fn of_several_times_the_latest_counts_with_its_pace() {
+    let gate = Gate::new(0, 10);
+    gate.shed(100, 10);
+    gate.shed(90, 0);
+    assert_eq!(outcome(&mut Box::pin(gate.acquire(109))), "late");
+    gate.shed(100, 5);
+    assert_eq!(outcome(&mut Box::pin(gate.acquire(109))), "waits");
+}
+
+#[test]
+fn a_free_permit_is_given_whatever_the_deadline() {
+    let gate = Gate::new(1, 10);
+    gate.shed(100, 0);
+    assert_eq!(outcome(&mut Box::pin(gate.acquire(50))), "admitted");
+    let _permit = gate.try_acquire().unwrap();
+    assert_eq!(outcome(&mut Box::pin(gate.acquire(50))), "late");
+}
+
+#[test]
 fn closing_refuses_waiters_and_newcomers_but_not_who_is_inside() {
     let gate = Gate::new(1, 100);
     let permit = gate.try_acquire().unwrap();
@@ -189,20 +203,28 @@ fn a_waiter_may_leave_from_anywhere_in_the_queue_at_any_time() {
 }
 
 #[test]
-fn the_last_waker_is_woken_once_and_none_is_kept() {
-    let wakers = [Arc::new(Woken::default()), Arc::new(Woken::default())];
-    let gate = Gate::new(1, 1);
-    let permit = gate.try_acquire().unwrap();
-    let mut waiter = pin!(gate.acquire(NEVER));
-    for waker in &wakers {
-        let waker = Waker::from(waker.clone());
-        let polled = waiter.as_mut().poll(&mut Context::from_waker(&waker));
-        assert!(polled.is_pending());
+fn a_task_may_own_the_gate_with_its_permit() {
+    fn task<T: Send + 'static>(future: T) -> T {
+        future
     }
-    drop(permit);
-    let woken = wakers.each_ref().map(|waker| waker.0.load(SeqCst));
-    assert_eq!(woken, [0, 1]);
-    assert!(wakers.iter().all(|waker| Arc::strong_count(waker) == 1));
+    let gate = Arc::new(Gate::new(1, 1));
+    let owned: OwnedPermit = Gate::try_acquire_owned(&gate).unwrap();
+    let tried = Gate::try_acquire_owned(&gate).map(drop);
+    assert_eq!(tried, Err(TryAcquireError::Busy));
+    let mut waiter = Box::pin(task(Gate::acquire_owned(gate.clone(), NEVER)));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(waiter.as_mut().poll(&mut cx).is_pending());
+    std::thread::spawn(move || drop(owned)).join().unwrap();
+    let owned = block_on(waiter).unwrap();
+    assert_eq!((gate.available(), gate.waiting()), (0, 0));
+    drop(owned);
+    assert_eq!(gate.available(), 1);
+    let cancelled = Box::pin(Gate::acquire_owned(gate.clone(), NEVER));
+    drop(cancelled);
+    gate.close();
+    let refused = block_on(Gate::acquire_owned(gate.clone(), NEVER)).map(drop);
+    assert_eq!(refused, Err(AcquireError::Closed));
+    assert_eq!((gate.available(), Arc::strong_count(&gate)), (1, 1));
 }
 
 #[test]
@@ -254,8 +276,7 @@ fn visit(gate: &Gate, round: usize) -> Option<Permit<'_>> {
         }
         _ => {
             let deadline = if round % 8 == 3 { NEVER } else { round as u64 };
-            let mut waiter = pin!(gate.acquire(deadline));
-            block(|cx| waiter.as_mut().poll(cx)).ok()
+            block_on(gate.acquire(deadline)).ok()
         }
     }
 }

@@ -161,7 +161,7 @@ fn neither_end_is_held_up_by_the_other_that_stalls() {
 
 #[test]
 fn a_seqlock_gives_words_that_belong_together() {
-    let (mut writer, reader) = seqlock([0; 4]);
+    let (mut writer, mut reader) = seqlock([0; 4]);
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -244,4 +244,20 @@ fn a_listener_hears_the_last_of_several_notifiers() {
             block(|cx| listener.poll_changed(cx));
         }
     });
+}
+
+#[test]
+fn an_end_that_is_dropped_keeps_no_waker() {
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(woken.clone());
+    let mut cx = Context::from_waker(&waker);
+    let (mut writer, mut reader) = triple_buffer(|| 0);
+    let (notifier, mut listener) = signal();
+    assert!(reader.poll_changed(&mut cx).is_pending());
+    assert!(listener.poll_changed(&mut cx).is_pending());
+    drop((reader, listener));
+    assert_eq!(Arc::strong_count(&woken), 2, "the handle and the waker");
+    writer.write(1);
+    notifier.notify();
+    assert_eq!(woken.0.load(SeqCst), 0);
 }

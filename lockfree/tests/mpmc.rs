@@ -72,6 +72,26 @@ fn every_value_comes_once_to_those_who_wait() {
 }
 
 #[test]
+fn a_waiter_can_be_polled_without_being_pinned_and_for_one_value_after_the_other() {
+    let queue = WaitQueue::new(1);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for value in 0..EACH {
+                let mut push = queue.push(value);
+                block(|cx| push.poll_push(cx));
+                // What is pushed is not pushed again.
+                block(|cx| push.poll_push(cx));
+            }
+        });
+        let mut pop = queue.pop();
+        for value in 0..EACH {
+            assert_eq!(block(|cx| pop.poll_pop(cx)), value);
+        }
+    });
+    assert!(queue.is_empty());
+}
+
+#[test]
 fn a_full_queue_gives_the_value_back_and_takes_it_after_a_pop() {
     let queue = Queue::new(2);
     assert_eq!(queue.try_pop(), None::<i32>);

@@ -1,14 +1,14 @@
 //! The inboxes on real threads.
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
 use hallows_lockfree::mpsc::intrusive::{self, Node};
-use hallows_lockfree::mpsc::{self, SendError, TryRecvError, TrySendError};
+use hallows_lockfree::mpsc::{self, SendError, TryRecvError, TrySendError, WaitSender};
 use hallows_lockfree::wait::block;
 
 const SENDERS: u64 = 3;
@@ -185,6 +185,51 @@ fn values_come_back_when_the_receiver_is_gone() {
 }
 
 #[test]
+fn a_closed_channel_takes_nothing_and_gives_what_it_has() {
+    let (sender, mut receiver) = mpsc::unbounded();
+    let (bounded, mut bounded_receiver) = mpsc::bounded(4);
+    for value in 0..3 {
+        assert_eq!(sender.send(value), Ok(()));
+        assert_eq!(bounded.try_send(value), Ok(()));
+    }
+    receiver.close();
+    bounded_receiver.close();
+    // A second time changes nothing.
+    receiver.close();
+    assert_eq!(sender.send(7), Err(SendError(7)));
+    assert_eq!(bounded.try_send(7), Err(TrySendError::Disconnected(7)));
+    assert_eq!((receiver.len(), bounded_receiver.len()), (3, 3));
+    for value in 0..3 {
+        assert_eq!(receiver.try_recv(), Ok(value));
+        assert_eq!(block(|cx| bounded_receiver.poll_recv(cx)), Some(value));
+    }
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
+    assert_eq!(block(|cx| bounded_receiver.poll_recv(cx)), None);
+    assert_eq!(sender.send(7), Err(SendError(7)));
+}
+
+#[test]
+fn each_value_sent_while_the_receiver_closes_is_received_or_given_back() {
+    let rounds = if cfg!(miri) { 2 } else { 1_000 };
+    for _ in 0..rounds {
+        let (sender, mut receiver) = mpsc::unbounded();
+        thread::scope(|scope| {
+            let senders = [(); 2].map(|()| {
+                let sender = sender.clone();
+                scope.spawn(move || (0..100).filter(|_| sender.send(()).is_ok()).count())
+            });
+            let mut received = (0..50).filter(|_| receiver.try_recv().is_ok()).count();
+            receiver.close();
+            while block(|cx| receiver.poll_recv(cx)).is_some() {
+                received += 1;
+            }
+            let sent = senders.map(|sender| sender.join().expect("no panic"));
+            assert_eq!(sent[0] + sent[1], received);
+        });
+    }
+}
+
+#[test]
 fn each_value_is_dropped_once() {
     let drops = Arc::new(AtomicUsize::new(0));
     let total = if cfg!(miri) { 300 } else { 1_000 };
@@ -273,6 +318,175 @@ fn a_receive_that_is_cancelled_loses_nothing() {
         assert_eq!(node.value, value);
     }
     assert!(buffer.is_empty());
+}
+
+/// Sends when there is room.
+fn send<T>(sender: &WaitSender<T>, value: T) -> Result<(), SendError<T>> {
+    let mut sending = sender.send(value);
+    block(|cx| sending.poll_send(cx))
+}
+
+#[test]
+fn every_value_of_senders_that_wait_arrives_once_and_in_order() {
+    const EACH: u64 = if cfg!(miri) { 15 } else { 30_000 };
+    for capacity in [1, 5] {
+        let (sender, mut receiver) = mpsc::waiting(capacity);
+        thread::scope(|scope| {
+            for number in 0..SENDERS {
+                let sender = sender.clone();
+                scope.spawn(move || {
+                    for value in 0..EACH {
+                        assert_eq!(send(&sender, number * EACH + value), Ok(()));
+                    }
+                });
+            }
+            drop(sender);
+            let mut next = [0; SENDERS as usize];
+            while let Some(value) = block(|cx| receiver.poll_recv(cx)) {
+                assert!(receiver.len() <= capacity);
+                let next = &mut next[usize::try_from(value / EACH).expect("a small number")];
+                assert_eq!(value % EACH, *next);
+                *next += 1;
+            }
+            assert_eq!(next, [EACH; SENDERS as usize]);
+        });
+    }
+}
+
+/// Counts wakes.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+impl Woken {
+    fn poll<T>(self: &Arc<Self>, future: &mut (impl Future<Output = T> + Unpin)) -> Poll<T> {
+        let waker = Waker::from(self.clone());
+        Pin::new(future).poll(&mut Context::from_waker(&waker))
+    }
+
+    fn count(&self) -> usize {
+        self.0.load(SeqCst)
+    }
+}
+
+#[test]
+fn senders_that_wait_are_woken_in_order_one_for_each_value() {
+    let (sender, mut receiver) = mpsc::waiting(3);
+    for value in 0..3 {
+        assert_eq!(sender.try_send(value), Ok(()));
+    }
+    let woken = [(); 4].map(|()| Arc::new(Woken::default()));
+    let mut sendings = [3, 4, 5, 6].map(|value| sender.send(value));
+    for (woken, sending) in woken.iter().zip(&mut sendings) {
+        assert!(woken.poll(sending).is_pending());
+        // Polled twice, it still waits once.
+        assert!(woken.poll(sending).is_pending());
+    }
+    let counts = || woken.each_ref().map(|woken| woken.count());
+    assert_eq!(receiver.try_recv(), Ok(0));
+    assert_eq!(counts(), [1, 0, 0, 0]);
+    assert_eq!(woken[0].poll(&mut sendings[0]), Poll::Ready(Ok(())));
+    let mut values = Vec::new();
+    assert_eq!(receiver.try_recv_many(&mut values, 2), Ok(2));
+    assert_eq!(counts(), [1, 1, 1, 0]);
+    for index in [1, 2] {
+        assert_eq!(woken[index].poll(&mut sendings[index]), Poll::Ready(Ok(())));
+    }
+    assert!(woken[3].poll(&mut sendings[3]).is_pending());
+    assert_eq!(receiver.try_recv_many(&mut values, 9), Ok(3));
+    assert_eq!(values, [1, 2, 3, 4, 5]);
+    assert_eq!(woken[3].poll(&mut sendings[3]), Poll::Ready(Ok(())));
+    assert_eq!(receiver.try_recv(), Ok(6));
+}
+
+#[test]
+fn a_sender_that_was_woken_and_gives_up_passes_the_wake_on() {
+    let (sender, mut receiver) = mpsc::waiting(1);
+    assert_eq!(sender.try_send(0), Ok(()));
+    let woken = [(); 2].map(|()| Arc::new(Woken::default()));
+    let (mut first, mut second) = (sender.send(1), sender.send(2));
+    assert!(woken[0].poll(&mut first).is_pending());
+    assert!(woken[1].poll(&mut second).is_pending());
+    assert_eq!(receiver.try_recv(), Ok(0));
+    assert_eq!((woken[0].count(), woken[1].count()), (1, 0));
+    assert_eq!(first.into_value(), Some(1));
+    assert_eq!(woken[1].count(), 1);
+    assert_eq!(woken[1].poll(&mut second), Poll::Ready(Ok(())));
+    assert_eq!(second.into_value(), None);
+    assert_eq!(receiver.try_recv(), Ok(2));
+}
+
+#[test]
+fn senders_that_wait_get_their_values_back_when_the_receiver_closes_or_goes() {
+    for goes in [false, true] {
+        let (sender, mut receiver) = mpsc::waiting(1);
+        assert_eq!(sender.try_send(0), Ok(()));
+        let woken = [(); 2].map(|()| Arc::new(Woken::default()));
+        let mut sendings = [1, 2].map(|value| sender.send(value));
+        for (woken, sending) in woken.iter().zip(&mut sendings) {
+            assert!(woken.poll(sending).is_pending());
+        }
+        if goes {
+            drop(receiver);
+        } else {
+            receiver.close();
+            assert_eq!(receiver.try_recv(), Ok(0));
+            assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
+        }
+        for (index, sending) in sendings.iter_mut().enumerate() {
+            assert_eq!(woken[index].count(), 1);
+            let value = index + 1;
+            assert_eq!(
+                woken[index].poll(sending),
+                Poll::Ready(Err(SendError(value)))
+            );
+        }
+        assert_eq!(sender.try_send(3), Err(TrySendError::Disconnected(3)));
+        assert_eq!(send(&sender, 3), Err(SendError(3)));
+    }
+}
+
+#[test]
+fn sends_that_are_cancelled_send_nothing_and_lose_no_wake() {
+    let drops = Arc::new(AtomicUsize::new(0));
+    let (sender, mut receiver) = mpsc::waiting(1);
+    let mut cx = Context::from_waker(Waker::noop());
+    let rounds = if cfg!(miri) { 10 } else { 1_000 };
+    for round in 0..rounds {
+        // Never polled.
+        drop(sender.send(counted(&drops)));
+        assert!(sender.try_send(counted(&drops)).is_ok());
+        let patient = Arc::new(Woken::default());
+        let mut sending = sender.send(counted(&drops));
+        assert!(
+            pin!(sender.send(counted(&drops)))
+                .poll(&mut cx)
+                .is_pending()
+        );
+        assert!(patient.poll(&mut sending).is_pending());
+        drop(receiver.try_recv());
+        assert_eq!(patient.count(), 1);
+        assert!(patient.poll(&mut sending).is_ready());
+        drop(sending);
+        drop(receiver.try_recv());
+        assert!(receiver.is_empty());
+        assert_eq!(drops.load(SeqCst), 4 * (round + 1));
+    }
+}
+
+#[test]
+#[should_panic(expected = "polled again after it was ready")]
+fn a_send_that_is_done_is_not_to_be_polled() {
+    let (sender, _receiver) = mpsc::waiting(2);
+    let mut sending = sender.send(1);
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(sending.poll_send(&mut cx).is_ready());
+    let _ = sending.poll_send(&mut cx);
 }
 
 #[test]

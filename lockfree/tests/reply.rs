@@ -8,11 +8,11 @@ use std::sync::mpsc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use hallows_lockfree::reply::{Exhausted, Pool, RecvError, SendError, TryRecvError};
-use hallows_lockfree::wait::block;
+use hallows_lockfree::wait::{block, block_on};
 
 /// More than the near slots, so that both kinds are used.
 const CAPACITY: usize = 20;
-const REQUESTS: usize = if cfg!(miri) { 300 } else { 200_000 };
+const REQUESTS: usize = if cfg!(miri) { 200 } else { 200_000 };
 
 /// Counts how often it was woken; its strong count shows who still holds it.
 #[derive(Default)]
@@ -84,9 +84,13 @@ fn an_answer_is_received_once() {
     sender.send(5).unwrap();
     assert_eq!(receiver.try_recv(), Ok(5));
     assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
+    assert_eq!(block_on(&mut receiver), Err(RecvError));
     let (sender, mut receiver) = pool.slot().unwrap();
     drop(sender);
-    assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
+    for _ in 0..2 {
+        assert_eq!(block_on(&mut receiver), Err(RecvError));
+        assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
+    }
 }
 
 /// What happens between two polls; dropping the receiver may follow any of them.
@@ -94,6 +98,7 @@ fn an_answer_is_received_once() {
 enum Step {
     Poll,
     PollWithAnotherWaker,
+    Watch,
     Send,
     DropSender,
 }
@@ -101,14 +106,24 @@ enum Step {
 /// Does `steps`, then drops the receiver, then what is left.
 fn cancel_after(steps: &[Step]) {
     let wakers = [Arc::new(Woken::default()), Arc::new(Woken::default())];
+    let watcher = Arc::new(Woken::default());
     let dropped = AtomicUsize::new(0);
     let pool = Pool::new(1);
     let (sender, receiver) = pool.slot().unwrap();
     let (mut sender, mut receiver) = (Some(sender), Some(receiver));
     let mut sent = 0;
     let mut waiting = None;
+    let mut watches = false;
     for step in steps {
         match step {
+            Step::Watch => {
+                if let Some(sender) = &mut sender {
+                    let waker = Waker::from(watcher.clone());
+                    let mut cx = Context::from_waker(&waker);
+                    assert!(sender.poll_cancelled(&mut cx).is_pending());
+                    watches = true;
+                }
+            }
             Step::Poll | Step::PollWithAnotherWaker => {
                 let which = usize::from(*step == Step::PollWithAnotherWaker);
                 let waker = Waker::from(wakers[which].clone());
@@ -132,11 +147,19 @@ fn cancel_after(steps: &[Step]) {
     let woken = wakers.each_ref().map(|waker| waker.0.load(SeqCst));
     let expected = [0, 1].map(|which| usize::from(sender.is_none() && waiting == Some(which)));
     assert_eq!(woken, expected, "woken after {steps:?}");
+    assert_eq!(watcher.0.load(SeqCst), 0, "nobody has left");
     drop(receiver);
+    let hears = usize::from(sender.is_some() && watches);
+    assert_eq!(watcher.0.load(SeqCst), hears, "the end of {steps:?}");
     for waker in &wakers {
         assert_eq!(Arc::strong_count(waker), 1, "a waker is kept: {steps:?}");
     }
     drop(sender);
+    assert_eq!(
+        Arc::strong_count(&watcher),
+        1,
+        "the sender's is kept: {steps:?}"
+    );
     assert_eq!(dropped.load(SeqCst), sent, "drops after {steps:?}");
     assert_nothing_is_lent(&pool);
 }
@@ -146,6 +169,7 @@ fn nothing_is_lost_by_a_cancellation_after_any_step() {
     let steps = [
         Step::Poll,
         Step::PollWithAnotherWaker,
+        Step::Watch,
         Step::Send,
         Step::DropSender,
     ];
@@ -159,6 +183,37 @@ fn nothing_is_lost_by_a_cancellation_after_any_step() {
             }
         }
     }
+}
+
+#[test]
+fn a_sender_that_waits_for_the_cancellation_hears_of_each() {
+    let pool = Pool::new(CAPACITY);
+    std::thread::scope(|scope| {
+        let (senders, inbox) = mpsc::channel::<hallows_lockfree::reply::Sender<'_, usize>>();
+        scope.spawn(move || {
+            for (number, mut sender) in inbox.into_iter().enumerate() {
+                block_on(sender.cancelled());
+                assert!(sender.is_cancelled());
+                block_on(sender.cancelled());
+                assert_eq!(sender.send(number), Err(SendError(number)));
+            }
+        });
+        for number in 0..REQUESTS / 10 {
+            let (sender, mut receiver) = loop {
+                match pool.slot() {
+                    Ok(ends) => break ends,
+                    Err(_) => std::thread::yield_now(),
+                }
+            };
+            senders.send(sender).unwrap();
+            if number % 2 == 0 {
+                let mut cx = Context::from_waker(Waker::noop());
+                assert!(receiver.poll_recv(&mut cx).is_pending());
+            }
+            drop(receiver);
+        }
+    });
+    assert_nothing_is_lent(&pool);
 }
 
 #[test]

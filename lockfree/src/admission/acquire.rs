@@ -1,5 +1,6 @@
 //! Waiting for a permit.
 
+use core::fmt;
 use core::future::Future;
 use core::marker::PhantomPinned;
 use core::pin::Pin;
@@ -105,5 +106,14 @@ impl Drop for Acquire<'_> {
         if unsafe { self.gate.remove(&self.node) } == Status::Granted {
             drop(self.gate.granted());
         }
+    }
+}
+
+impl fmt::Debug for Acquire<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acquire")
+            .field("deadline", &self.deadline)
+            .field("has_queued", &(self.phase == Phase::Queued))
+            .finish_non_exhaustive()
     }
 }

@@ -6,7 +6,8 @@ use core::fmt;
 /// No permit now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TryAcquireError {
-    /// No permit is free, or others wait for one.
+    /// No permit is free, or others wait for one, or are about to queue or have just left: that is
+    /// seen for a moment also where permits are free and nobody has to wait.
     Busy,
     /// The gate has been closed.
     Closed,
@@ -31,7 +32,7 @@ pub enum AcquireError {
         /// How many may wait.
         allowed: usize,
     },
-    /// The deadline has passed, or would before it is this one's turn.
+    /// No permit was free, and the deadline has passed or would before it is this one's turn.
     Late,
     /// The gate has been closed.
     Closed,

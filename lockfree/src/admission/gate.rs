@@ -8,7 +8,8 @@ use crossbeam_utils::CachePadded;
 use super::acquire;
 use super::error::{AcquireError, TryAcquireError};
 use super::lock::Lock;
-use super::queue::{Node, Queue, Status, Wakers};
+use super::queue::{Node, Queue, Status};
+use super::wakers::Wakers;
 use crate::sync::atomic::{
     AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
@@ -88,6 +89,9 @@ impl Gate {
     /// Takes a permit, and waits for it if `deadline` leaves the time: the last moment at which
     /// the permit is still of use, in the unit in which [`Gate::shed`] is told the time.
     ///
+    /// The deadline is a bound on waiting only: whoever finds a permit free is admitted whatever the
+    /// gate was told of the time, and can see for itself whether the permit is still of use.
+    ///
     /// # Cancel safety
     ///
     /// A future that is dropped leaves the queue; a permit that it had been handed passes on to
@@ -98,13 +102,23 @@ impl Gate {
 
     /// Tells the time: refuses all waiters whose deadline is past at `now`, or will be when it is
     /// their turn if a permit comes free every `pace`. With a pace of 0 only the first counts.
-    /// Returns how many were refused. Time does not go back: of several `now` the latest counts.
+    /// Returns how many were refused. Time does not go back: of several `now` the latest counts, with
+    /// its `pace`.
+    ///
+    /// # Panics
+    ///
+    /// If a waker panics, after all others have been woken. (If a second one does, while the first
+    /// panic unwinds, that aborts.)
     pub fn shed(&self, now: u64, pace: u64) -> usize {
         self.queue.with(|queue| queue.set_time(now, pace));
         self.settle(Queue::settle_late)
     }
 
     /// Refuses all waiters and whoever comes later. Permits that are out stay valid.
+    ///
+    /// # Panics
+    ///
+    /// As [`Gate::shed`].
     pub fn close(&self) {
         self.word.fetch_or(CLOSED, Acquire);
         self.settle(Queue::settle_all);
@@ -140,7 +154,8 @@ impl Gate {
         deadline: u64,
         waker: Waker,
     ) -> Queued<'_> {
-        self.queue.with(|queue| {
+        let mut waker = Some(waker);
+        let queued = self.queue.with(|queue| {
             let before = self.word.fetch_or(QUEUED, Release);
             let refused = if before & CLOSED != 0 {
                 AcquireError::Closed
@@ -155,12 +170,15 @@ impl Gate {
                 AcquireError::Late
             } else {
                 // SAFETY: as the caller promises.
-                unsafe { queue.push(node, waker) };
+                unsafe { queue.push(node, waker.take()) };
                 return Queued::Waiting;
             };
             self.clear_queued(queue);
             Queued::Refused(refused)
-        })
+        });
+        // A waker that is not needed may run any code when it is dropped: not under the lock.
+        drop(waker);
+        queued
     }
 
     /// Replaces the waker of a waiter; does nothing if its status has changed.
@@ -213,7 +231,7 @@ impl Gate {
     }
 
     #[inline]
-    fn release(&self) {
+    pub(super) fn release(&self) {
         if self.word.fetch_add(PERMIT, AcqRel) & QUEUED != 0 {
             self.hand_over();
         }
@@ -239,19 +257,41 @@ impl Gate {
 
     /// Settles waiters, as many at a time as `some` does, until it finds no more.
     fn settle(&self, some: fn(&mut Queue, &mut Wakers)) -> usize {
-        let mut settled = 0;
-        loop {
-            let mut wakers = Wakers::new();
-            self.queue.with(|queue| {
-                some(queue, &mut wakers);
-                self.clear_queued(queue);
-            });
-            let more = wakers.is_full();
-            settled += wakers.wake();
-            if !more {
-                return settled;
-            }
+        Settling {
+            gate: self,
+            some,
+            more: true,
         }
+        .run()
+    }
+}
+
+/// The settling of waiters. If a waker panics, the rest are settled when this is dropped.
+struct Settling<'g> {
+    gate: &'g Gate,
+    some: fn(&mut Queue, &mut Wakers),
+    more: bool,
+}
+
+impl Settling<'_> {
+    fn run(&mut self) -> usize {
+        let mut settled = 0;
+        while self.more {
+            let mut wakers = Wakers::new();
+            self.gate.queue.with(|queue| {
+                (self.some)(queue, &mut wakers);
+                self.gate.clear_queued(queue);
+            });
+            self.more = wakers.is_full();
+            settled += wakers.wake();
+        }
+        settled
+    }
+}
+
+impl Drop for Settling<'_> {
+    fn drop(&mut self) {
+        self.run();
     }
 }
 

@@ -1,8 +1,9 @@
 //! The admission gate: so many at a time, the others in a queue of bounded length, in order, and
-//! whoever cannot be served before its deadline is told so early.
+//! whoever waits and cannot be served before its deadline is told so early.
 //!
-//! A [`Gate`] hands out [`Permit`]s. It reads no clock: deadlines are numbers in any unit, and
-//! [`Gate::shed`] is told the present one, as often as suits its caller.
+//! A [`Gate`] hands out [`Permit`]s, or [`OwnedPermit`]s to tasks that must be `'static`. It reads no
+//! clock: deadlines are numbers in any unit, and [`Gate::shed`] is told the present one, as often as
+//! suits its caller.
 //!
 //! # Protocol
 //!
@@ -21,13 +22,15 @@
 //!    in the word while `QUEUED` is set has a releaser that is about to hand it over. (If the queue
 //!    was empty in between, somebody else may have taken it; then the releaser finds none.)
 //! 4. *Hand over.* The node is unlinked, its waker taken out and its status set; this is the last
-//!    access to the node, which may be gone right after. The waker is woken after the lock has been
-//!    released, because it may run any code.
+//!    access to the node, which may be gone right after. Wakers are woken and dropped after the lock
+//!    has been released, because they may run any code.
 //! 5. *Cancel.* A future that is dropped unlinks its node under the lock. If it has been handed a
 //!    permit that it never saw, it releases the permit, which passes on.
 //! 6. *Shed.* Under the lock: the waiter at position `n` expects its permit at `now + (n + 1) *
 //!    pace`; if that is past its deadline it is unlinked and told [`AcquireError::Late`]. The gate
-//!    remembers `now` and `pace`, so that a hopeless newcomer is refused when it arrives.
+//!    remembers `now` and `pace`, so that a hopeless newcomer is refused when it would queue. Who
+//!    finds a permit free is not asked for its deadline: that would cost each of them a look at the
+//!    time, and it does not wait.
 //! 7. Who empties the list clears `QUEUED`, still under the lock.
 //!
 //! # Memory orders
@@ -48,11 +51,20 @@
 //!
 //! # Limits, and what a stalled thread can delay
 //!
-//! [`Gate::try_acquire`] never takes the lock, nor does a release while nobody waits. A thread that
-//! is stopped while it holds the lock delays those who queue, cancel or shed, and releases while
-//! somebody waits; the lock is held for a few loads and stores, or for a walk along the queue in
-//! [`Gate::shed`]. It is a spin lock: with threads of different priority on one processor, raise the
-//! priority or mask interrupts around these calls.
+//! While nobody waits, taking and giving back are one read-modify-write and take no lock. The lock is
+//! taken by who queues, is polled again while it waits, leaves the queue, sheds, closes, asks how many
+//! wait, or releases while `QUEUED` is set; each of these spins while a thread that holds the lock is
+//! stopped. It is held for a few loads and stores, or for a walk along the queue in [`Gate::shed`].
+//! As it is a spin lock: with threads of different priority on one processor, raise the priority or
+//! mask interrupts around these calls.
+//!
+//! [`Gate::try_acquire`] never takes the lock and never waits. But `QUEUED` is also set for a moment by
+//! who finds that it need not or may not wait; if that thread is stopped then, every `try_acquire` says
+//! [`TryAcquireError::Busy`] until it goes on, though permits may be free and nobody in the queue.
+//!
+//! A releaser that is stopped between giving its permit back and taking the lock leaves the permit in
+//! the word. Those who wait do not get it until the releaser goes on (others' permits are handed over
+//! meanwhile), or until the queue was empty once.
 //!
 //! # When not to use it
 //!
@@ -66,8 +78,11 @@ mod acquire;
 mod error;
 mod gate;
 mod lock;
+mod owned;
 mod queue;
+mod wakers;
 
 pub use acquire::Acquire;
 pub use error::{AcquireError, TryAcquireError};
 pub use gate::{Gate, Permit};
+pub use owned::OwnedPermit;

@@ -3,8 +3,9 @@
 use core::ptr;
 use core::task::Waker;
 
+use super::wakers::Wakers;
+use crate::sync::UnsafeCell;
 use crate::sync::atomic::{AtomicU8, Ordering::Acquire, Ordering::Release};
-use crate::sync::{MODELLED, UnsafeCell};
 
 /// How it stands with a waiter. Only [`Status::Waiting`] changes, and only once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,7 +85,7 @@ pub(super) struct Queue {
     length: usize,
     /// The latest time that it was told.
     now: u64,
-    /// The expected time between two permits.
+    /// The expected time between two permits, as it was told with `now`.
     pace: u64,
 }
 
@@ -111,8 +112,10 @@ impl Queue {
     }
 
     pub(super) fn set_time(&mut self, now: u64, pace: u64) {
-        self.now = self.now.max(now);
-        self.pace = pace;
+        if now >= self.now {
+            self.now = now;
+            self.pace = pace;
+        }
     }
 
     /// Whether a waiter with so many before it can be served in time.
@@ -127,14 +130,14 @@ impl Queue {
     /// # Safety
     ///
     /// The node is not in the list, waits, and stays where it is until it is removed.
-    pub(super) unsafe fn push(&mut self, node: *const Node, waker: Waker) {
+    pub(super) unsafe fn push(&mut self, node: *const Node, waker: Option<Waker>) {
         let last = self.last;
         // SAFETY: we hold the lock, and the caller's node exists.
         unsafe {
             Node::link(node, |link| {
                 link.previous = last;
                 link.next = ptr::null();
-                link.waker = Some(waker);
+                link.waker = waker;
             });
         }
         if last.is_null() {
@@ -226,38 +229,5 @@ impl Queue {
     pub(super) unsafe fn set_waker(&mut self, node: *const Node, waker: Waker) -> Option<Waker> {
         // SAFETY: we hold the lock, and nodes in the list exist.
         unsafe { Node::link(node, |link| link.waker.replace(waker)) }
-    }
-}
-
-/// Whom to wake after the lock has been released.
-pub(super) struct Wakers {
-    wakers: [Option<Waker>; Self::MAX],
-    length: usize,
-}
-
-impl Wakers {
-    /// How many waiters are settled without releasing the lock.
-    const MAX: usize = if MODELLED { 1 } else { 32 };
-
-    pub(super) fn new() -> Self {
-        Self {
-            wakers: [const { None }; Self::MAX],
-            length: 0,
-        }
-    }
-
-    fn add(&mut self, waker: Option<Waker>) {
-        self.wakers[self.length] = waker;
-        self.length += 1;
-    }
-
-    pub(super) fn is_full(&self) -> bool {
-        self.length == Self::MAX
-    }
-
-    /// Wakes all and says how many there were.
-    pub(super) fn wake(self) -> usize {
-        self.wakers.into_iter().flatten().for_each(Waker::wake);
-        self.length
     }
 }

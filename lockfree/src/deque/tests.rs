@@ -78,3 +78,23 @@ fn a_thief_that_is_stopped_while_it_copies_stops_nobody_else_until_the_room_is_u
         worker.push(value).expect("all four slots are free");
     }
 }
+
+#[test]
+fn room_is_counted_from_the_last_look_that_found_no_thief_at_work() {
+    let worker = Worker::new(4);
+    for value in 0..3 {
+        worker.push(value).expect("room for 4");
+        assert_eq!(worker.pop_front(), Some(value));
+    }
+    worker.push(3).expect("the fourth slot was never used");
+    // What `steal` does first; the thief is stopped there.
+    let Steal::Success(claim) = worker.shared.claim(|_| 1) else {
+        panic!("there is a value");
+    };
+    // Three slots have been free for long, but nobody had to look.
+    assert!(worker.push(4).is_err());
+    worker.shared.release(&claim);
+    for value in 4..8 {
+        worker.push(value).expect("all four slots are free");
+    }
+}

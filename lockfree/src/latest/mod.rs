@@ -2,10 +2,14 @@
 //! configuration, readings of sensors.
 //!
 //! - [`triple_buffer`]: one writer, one reader, values of any type and size. Both ends are
-//!   wait-free: neither can hold up the other, at any rate.
+//!   wait-free at any rate: neither can hold up the publishing or fetching of the other.
 //! - [`seqlock()`]: one writer, any number of readers, a few words. Readers write nothing. For a writer
 //!   that writes seldom; see there why.
 //! - [`signal()`]: "something has changed" from any number of threads, as one wake-up of one listener.
+//!
+//! The reader of a triple buffer and the listener of a signal can wait for a change. Whoever wakes them
+//! and is stopped in the middle of that delays no change, but as long as it is stopped waiting is
+//! polling: each poll is woken by itself, as [`WakerCell`](crate::wait::WakerCell) says.
 //!
 //! Each has its own introduction.
 

@@ -12,7 +12,8 @@
 //!    together. A word that had been seen too early would come with its odd counter, by the two
 //!    fences.
 //! 3. *Retry, with a bound.* Otherwise the reader pauses and tries again, a fixed number of times. Then
-//!    it gives up ([`SeqReader::try_read`]) or gives the last it has read ([`SeqReader::read`]).
+//!    it gives up ([`SeqReader::try_read`]) or gives the last it has read, in either way
+//!    ([`SeqReader::read`]): so what a reader gives never goes back.
 //!
 //! Words are atomic and accessed without order, so a torn read is seen and not undefined behaviour;
 //! there is no unsafe code here. That is why a value is `[u64; N]` and not any `T: Copy`, which may
@@ -122,23 +123,28 @@ impl<const N: usize> SeqReader<N> {
     /// The value, or none if the writer was writing at each of a bounded number of tries.
     #[inline]
     #[must_use]
-    pub fn try_read(&self) -> Option<[u64; N]> {
+    pub fn try_read(&mut self) -> Option<[u64; N]> {
         for _ in 1..TRIES {
-            if let Some(value) = self.cell.try_once() {
+            if let Some(value) = self.try_once() {
                 return Some(value);
             }
             spin_loop();
         }
-        self.cell.try_once()
+        self.try_once()
     }
 
-    /// The value, or the one that this reader got last if [`SeqReader::try_read`] gives none.
+    #[inline]
+    fn try_once(&mut self) -> Option<[u64; N]> {
+        let value = self.cell.try_once()?;
+        self.last = value;
+        Some(value)
+    }
+
+    /// The value, or the last one that this reader gave if [`SeqReader::try_read`] gives none; before
+    /// that, the one with which the seqlock began.
     #[inline]
     pub fn read(&mut self) -> [u64; N] {
-        if let Some(value) = self.try_read() {
-            self.last = value;
-        }
-        self.last
+        self.try_read().unwrap_or(self.last)
     }
 }
 
@@ -166,12 +172,16 @@ mod tests {
 
     #[test]
     fn a_writer_that_stops_halfway_leaves_readers_with_what_they_had() {
-        let (writer, mut reader) = starting_at(0, [1, 2]);
-        writer
-            .cell
-            .counter
-            .store(1, core::sync::atomic::Ordering::Relaxed);
-        assert_eq!(reader.try_read(), None);
-        assert_eq!(reader.read(), [1, 2]);
+        let (mut writer, reader) = starting_at(0, [1, 2]);
+        let mut readers = [(); 3].map(|()| reader.clone());
+        let [_, tries, reads] = &mut readers;
+        writer.write([3, 4]);
+        assert_eq!(tries.try_read(), Some([3, 4]));
+        assert_eq!(reads.read(), [3, 4]);
+        let counter = &writer.cell.counter;
+        counter.store(3, core::sync::atomic::Ordering::Relaxed);
+        assert!(readers.iter_mut().all(|it| it.try_read().is_none()));
+        let had = readers.each_mut().map(super::SeqReader::read);
+        assert_eq!(had, [[1, 2], [3, 4], [3, 4]]);
     }
 }

@@ -15,6 +15,12 @@
 //! swap, and not a look first); the listener acquires it. Setting `WAITING` releases the waker, and the
 //! notification acquires it.
 //!
+//! # Limits
+//!
+//! Notifying is wait-free, and so is listening. Waiting is lossless, but if a notifier is stopped while
+//! it wakes, polls of the listener return at once, woken by themselves, until it goes on; see
+//! [`WakerCell`].
+//!
 //! # When not to use it
 //!
 //! To count (it forgets how often), or to wake several (each listener needs its own). The listener of
@@ -81,7 +87,8 @@ impl Listener {
     }
 
     /// Ready if there was a notification since the last time that this, or waiting, said so;
-    /// otherwise the waker of `cx` is woken by the next one.
+    /// otherwise the waker of `cx` is woken by the next one. A wake may come late: for a notification
+    /// that this, or [`Listener::try_changed`], has answered already.
     pub fn poll_changed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.try_changed() {
             return Poll::Ready(());
@@ -99,8 +106,16 @@ impl Listener {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing: a notification is only used up by a future that is ready.
+    /// Its waker is kept until it is woken or replaced, or the listener is dropped.
     pub async fn changed(&mut self) {
         poll_fn(|cx| self.poll_changed(cx)).await;
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // The notifiers may never wake again.
+        drop(self.0.waker.take());
     }
 }
 

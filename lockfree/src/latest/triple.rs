@@ -13,7 +13,8 @@
 //! 3. *Wait.* The reader registers its waker and sets `WAITING`. If that shows `FRESH`, it does not
 //!    wait. The next publication finds the bit in what its swap gives back, has cleared it with the
 //!    same swap, and wakes: so any number of publications wake once, and a publication costs the
-//!    same whether or not the reader ever waits.
+//!    same whether or not the reader ever waits. The bit stays when the reader found that it need
+//!    not wait, so a publication before the next fetch may wake it once without need.
 //! 4. *Close.* A writer that is dropped sets `CLOSED` and wakes a reader that waits. The reader's
 //!    swap takes the bit out of the word, so the reader keeps what the swap gave.
 //!
@@ -22,7 +23,16 @@
 //! the end, acquire it. `CLOSED` releases nothing: the last value is in the word since its swap.
 //!
 //! Invariant of the unsafe code: the indices of writer, reader and word are three different ones,
-//! since each swap exchanges two of them; so nobody else has the buffer of an end.
+//! since each swap exchanges two of them; so nobody else has the buffer of an end. A buffer is
+//! accessed through its end only. The writer gives access to its buffer through `&mut`; the reader also
+//! through `&`, so a reader may be shared by threads only where `T` may: that is what its `PhantomData`
+//! says.
+//!
+//! # Limits
+//!
+//! Publishing and fetching are wait-free. Waiting is lossless, but if the writer is stopped while it
+//! wakes, polls of the reader return at once, woken by themselves, until it goes on; see
+//! [`WakerCell`].
 //!
 //! # When not to use it
 //!
@@ -36,6 +46,7 @@
 use core::error::Error;
 use core::fmt;
 use core::future::poll_fn;
+use core::marker::PhantomData;
 use core::task::{Context, Poll};
 
 use crossbeam_utils::CachePadded;
@@ -61,8 +72,8 @@ struct Shared<T> {
     waker: WakerCell,
 }
 
-// SAFETY: each buffer is accessed by one end at a time, so `T` moves between threads and is not
-// shared.
+// SAFETY: each buffer is accessed by one end at a time, so `T` moves between threads; an end that is
+// itself shared by threads shares no `T` that is not `Sync`.
 unsafe impl<T: Send> Send for Shared<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Shared<T> {}
@@ -79,7 +90,11 @@ pub fn triple_buffer<T>(mut make: impl FnMut() -> T) -> (Writer<T>, Reader<T>) {
         shared: shared.clone(),
         index: 1,
     };
-    let reader = Reader { shared, taken: 0 };
+    let reader = Reader {
+        shared,
+        taken: 0,
+        shares: PhantomData,
+    };
     (writer, reader)
 }
 
@@ -132,10 +147,24 @@ impl<T> fmt::Debug for Writer<T> {
 }
 
 /// The end that reads; there is one.
+///
+/// It may be shared by threads if its values may:
+///
+/// ```
+/// fn is_shared<T: Sync>() {}
+/// is_shared::<hallows_lockfree::latest::Reader<u32>>();
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn is_shared<T: Sync>() {}
+/// is_shared::<hallows_lockfree::latest::Reader<std::cell::Cell<u32>>>();
+/// ```
 pub struct Reader<T> {
     shared: Arc<Shared<T>>,
     /// What the last swap gave: the index of the reader's buffer, and the bits that were beside it.
     taken: u8,
+    /// A shared reader gives shared access to a value.
+    shares: PhantomData<T>,
 }
 
 /// The writer is gone, and its last value has been read.
@@ -177,7 +206,10 @@ impl<T> Reader<T> {
     }
 
     /// Ready when something has been published since the last fetch; otherwise the waker of `cx` is
-    /// woken when that happens, once. Does not fetch.
+    /// woken when that happens. Does not fetch.
+    ///
+    /// Many publications wake once. A wake may come late: for a publication that this, or a fetch,
+    /// has found already.
     ///
     /// # Errors
     ///
@@ -208,9 +240,17 @@ impl<T> Reader<T> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses nothing, as only [`Reader::fetch`] and [`Reader::latest`] fetch.
+    /// Dropping the future loses nothing, as only [`Reader::fetch`] and [`Reader::latest`] fetch. Its
+    /// waker is kept until it is woken or replaced, or the reader is dropped.
     pub async fn changed(&mut self) -> Result<(), Closed> {
         poll_fn(|cx| self.poll_changed(cx)).await
+    }
+}
+
+impl<T> Drop for Reader<T> {
+    fn drop(&mut self) {
+        // The writer may never wake again.
+        drop(self.shared.waker.take());
     }
 }
 

@@ -56,6 +56,9 @@ impl Array {
         }
     }
 
+    /// How many buckets are allowed.
+    pub(super) const LEN_MAX: usize = 1 << INDEX_BITS;
+
     /// The bucket `index`.
     ///
     /// # Safety
@@ -82,10 +85,7 @@ impl Array {
     pub(super) unsafe fn add(&self, index: usize) -> &Bucket {
         let number = segment_of(index);
         let Some(segment) = self.segments.get(number) else {
-            panic!(
-                "hash map: {index} buckets asked for, at most {} are allowed",
-                1_usize << INDEX_BITS
-            );
+            too_many(index + 1);
         };
         let bucket = ensure(segment, number).wrapping_add(index);
         // SAFETY: within the segment, and nobody else's.
@@ -93,6 +93,14 @@ impl Array {
         // SAFETY: just written; from now on changed only through atomics.
         unsafe { &*bucket }
     }
+}
+
+#[cold]
+pub(super) fn too_many(buckets: usize) -> ! {
+    panic!(
+        "hash map: {buckets} buckets asked for, at most {} are allowed",
+        Array::LEN_MAX
+    );
 }
 
 /// The segment, allocated if it is not there.

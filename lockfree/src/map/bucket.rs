@@ -61,7 +61,7 @@ impl Bucket {
         Tags(self.tags.load(Acquire))
     }
 
-    /// The tags, to who has the chain locked.
+    /// The tags, to who has the chain locked or for itself.
     pub(super) fn own_tags(&self) -> Tags {
         Tags(self.tags.load(Relaxed))
     }
@@ -70,7 +70,7 @@ impl Bucket {
         self.tags.store(tags.0, Release);
     }
 
-    /// The link, to who has the chain locked.
+    /// The link, to who has the chain locked or for itself.
     pub(super) fn own_link(&self) -> usize {
         Version(self.version.load(Relaxed)).link()
     }
@@ -150,7 +150,8 @@ impl Version {
     }
 
     /// The next version. 35 bits that wrap: a search would have to sleep through exactly 2^35
-    /// changes of one bucket, or a multiple, to be misled.
+    /// changes of one bucket, or a multiple, to be misled; in a map of boxes, to one that is freed.
+    /// That takes others minutes in which they do nothing else.
     pub(super) const fn next(self) -> Self {
         Self(self.0.wrapping_add(1 << Self::PROPER))
     }

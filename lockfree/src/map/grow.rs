@@ -53,8 +53,10 @@ impl Table {
     /// Makes the bucket `new` out of the one that holds its keys; false if that is locked.
     fn split(&self, new: usize, hash_of: &impl Fn(usize) -> usize) -> bool {
         let depth = new.ilog2();
+        let index = new ^ (1 << depth);
         // SAFETY: less than `new`, so it is in use.
-        let home = unsafe { self.homes.get(new ^ (1 << depth)) };
+        let home = unsafe { self.home(index) };
+        // Before the depth: that the lock is taken with this version confirms the depth.
         let seen = home.version();
         if home.tags().depth() != depth {
             // Another thread has just done it.
@@ -66,13 +68,15 @@ impl Table {
         // SAFETY: `home` is locked and has not been split, so nobody else can be here.
         let image = unsafe { self.homes.add(new) };
         let first = locked.version.link();
-        let leaves = |key| hash_of(key) >> depth & 1 == 1;
+        // All bits that count, not only the new one: overflow buckets may still have what a split
+        // left behind whose `gather` panicked. It goes neither way.
+        let belongs = |key, bucket| hash_of(key) & ((2 << depth) - 1) == bucket;
         // From here on searches for the keys that leave are led on to the image.
-        home.set_tags(self.fill_image(home, first, image, leaves));
+        home.set_tags(self.fill_image(home, first, image, |key| belongs(key, new)));
         locked.version = locked.version.next();
         self.used.extend(new);
         if first != 0 {
-            self.gather(&mut locked, |key| !leaves(key));
+            self.gather(&mut locked, |key| belongs(key, index));
             drop(locked);
             // SAFETY: not linked to any more, and the unlocking changed the version.
             unsafe { self.overflow.give_chain(first) };
@@ -102,14 +106,15 @@ impl Table {
         for (_, bucket) in self.chain(first) {
             to.copy_from(bucket, |_, key| leaves(key));
         }
-        image.set_link(to.first);
         image.set_tags(to.tags);
+        image.set_link(to.into_first());
         stay
     }
 
     /// Moves the pairs that stay from overflow buckets to the slots that became free in the home
     /// bucket, and what does not fit there to a new chain. (If `stays` panics, the pairs that left
-    /// remain in the old chain, where nobody looks for them.)
+    /// remain in the old chain until the next split. Nobody looks for them there: by the home's
+    /// depth they are elsewhere.)
     fn gather(&self, locked: &mut Locked<'_>, stays: impl Fn(usize) -> bool) {
         // No search that saw the old tags may take what we write to the free slots for its own.
         locked.publish();
@@ -120,12 +125,12 @@ impl Table {
         // First the copies appear, then the originals go. Who comes between may see both; who saw
         // neither finds that the version has changed.
         locked.home.set_tags(to.tags);
-        locked.version = locked.version.with_link(to.first).next();
+        locked.version = locked.version.with_link(to.into_first()).next();
     }
 }
 
 /// A chain that is being filled, and not shown yet: neither what is in free slots of its home
-/// bucket, nor its overflow buckets.
+/// bucket, nor its overflow buckets. These are given back if it never is (because a hash panicked).
 struct Filling<'t> {
     table: &'t Table,
     home: &'t Bucket,
@@ -145,6 +150,11 @@ impl<'t> Filling<'t> {
             first: 0,
             tail: None,
         }
+    }
+
+    /// What the home's link has to be. The chain will be shown.
+    fn into_first(mut self) -> usize {
+        core::mem::take(&mut self.first)
     }
 
     /// Copies the pairs that `wants` wants by slot and key.
@@ -184,34 +194,12 @@ impl<'t> Filling<'t> {
     }
 }
 
-#[cfg(all(test, not(any(feature = "loom", feature = "shuttle"))))]
-mod tests {
-    use super::super::table::{Hold, Search};
-    use super::{Relaxed, Table, entries_max};
-
-    #[test]
-    fn a_search_that_comes_from_any_bucket_that_once_was_right_finds_the_key() {
-        // Even while a level is half split: hence several numbers of buckets.
-        for buckets in [2, 3, 5, 6, 7, 12, 13, 16] {
-            let table = Table::new(2);
-            for _ in 0..buckets {
-                table.grow(entries_max(buckets), |key| key);
-            }
-            assert_eq!(table.used.last.load(Relaxed) + 1, buckets);
-            for key in 0..64 {
-                let Search::Absent(seen) = table.search(key, key, |_| Hold::<()>::Changed) else {
-                    panic!("an empty table");
-                };
-                let locked = seen.home.lock(seen.version).expect("alone");
-                table.insert(locked, key, key, core::ptr::null_mut());
-            }
-            for key in 0..64_usize {
-                for bits in 1..=buckets.ilog2() {
-                    let once = key & ((1 << bits) - 1);
-                    let search = table.search_from(once, key, key, |_| Hold::Is(()));
-                    assert!(matches!(search, Search::Found(spot, ()) if spot.key == key));
-                }
-            }
-        }
+impl Drop for Filling<'_> {
+    fn drop(&mut self) {
+        // SAFETY: taken by `push` and linked to by nothing else; nobody else has seen them.
+        unsafe { self.table.overflow.give_chain(self.first) };
     }
 }
+
+#[cfg(all(test, not(any(feature = "loom", feature = "shuttle"))))]
+mod tests;

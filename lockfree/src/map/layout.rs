@@ -99,8 +99,8 @@ pub trait Entry<K, V> {
 /// What a map needs to know of its layout.
 ///
 /// # Safety
-/// [`hold`](Self::hold) says that a pair is held only if the spot belongs or is current, as
-/// [`Table::search`](super::table::Table::search) demands.
+/// [`hold`](Self::hold) says that a pair is held only if the spot [belongs](Spot::belongs) or its
+/// value is [current](Spot::current), as [`Table::search`](super::table::Table::search) demands.
 pub unsafe trait Store<K, V>: Sized {
     /// What guards entries against being freed while they are read.
     type Domain;
@@ -130,7 +130,9 @@ pub unsafe trait Store<K, V>: Sized {
     ///
     /// # Safety
     /// `spot` is one of a table whose value words all come from [`into_word`](Self::into_word) and,
-    /// once taken out, go through [`removed`](Self::removed) with this `domain`.
+    /// once taken out, go through [`removed`](Self::removed) with this `domain`. Its key word, if
+    /// it was read in one piece, is none that the depth in the home bucket's tags, as they were
+    /// seen, sends elsewhere.
     unsafe fn hold<'d>(
         domain: &'d Self::Domain,
         spot: &Spot<'_>,
@@ -307,7 +309,7 @@ impl<K, V> Drop for Retiring<'_, K, V> {
     }
 }
 
-// SAFETY: `hold` asks whether the spot is current.
+// SAFETY: `hold` asks whether the value is current.
 unsafe impl<K: Hash + Eq, V> Store<K, V> for Boxed {
     type Domain = Domain<(K, V)>;
     type Fresh = Box<Pair<K, V>>;
@@ -344,11 +346,12 @@ unsafe impl<K: Hash + Eq, V> Store<K, V> for Boxed {
         is: impl FnOnce(&K) -> bool,
     ) -> Hold<Protected<'d, (K, V)>> {
         let shown = domain.protect(spot.value.cast());
-        if !spot.is_current() {
+        let Some(value) = spot.current() else {
             return Hold::Changed;
-        }
-        // SAFETY: current means just that; and what is taken out of the table is retired.
-        let held = unsafe { shown.confirm() };
+        };
+        // SAFETY: the key has not been sent elsewhere before the tags were seen, and the value is
+        // current: so it was in the table after it was shown. What is taken out is retired.
+        let held = unsafe { shown.confirm(value.cast()) };
         if is(held.key()) {
             Hold::Is(held)
         } else {

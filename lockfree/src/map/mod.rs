@@ -2,9 +2,10 @@
 //! table itself where they are [`Word`]s, and growth by one bucket at a time.
 //!
 //! Nothing that is handed out holds a lock: values are visited ([`get_with`](Map::get_with)) or
-//! copied out ([`get`](Map::get)), and no closure, hash, comparison or drop of the user runs while a
-//! bucket is locked (but for the hash of a [`Word`], when a bucket is split; a panic there is safe).
-//! So no use of the map inside a closure of the map can deadlock.
+//! copied out ([`get`](Map::get)), and no closure, comparison or drop of the user runs while a
+//! bucket is locked. So no use of the map inside a closure of the map can deadlock. A hash does, when
+//! a bucket of a [`WordMap`] is split: it may panic, but a hasher that writes to the same map can
+//! deadlock.
 //!
 //! # Layout
 //!
@@ -15,7 +16,7 @@
 //!
 //! # Protocol
 //!
-//! **Searches** write nothing.
+//! **Searches** write nothing to the table.
 //! 1. The hash and a hint of how many buckets there are choose a home bucket. Read its version, then
 //!    its tags. If the depth says that the key has been split off, go on to the bucket that the
 //!    lowest differing bit names, and no further at a time: others may not exist yet.
@@ -35,14 +36,18 @@
 //!    bucket that was freed is not written to before that: without it, a reader could pair the key
 //!    of before with the value of after, and find the version unchanged.
 //!
-//! Closures run before step 1. If the value that they saw has changed by then, they run again.
+//! The closure of [`update`](Map::update) runs before step 1, and again if that fails: if the value
+//! that it saw has changed, but also if another key of the chain came or left, or the chain is locked.
 //!
 //! **Growth** is linear hashing: a level doubles the number of buckets, one split after the other.
-//! 1. Every eighth insertion of a thread splits buckets until there are enough, at most 16. It tries
-//!    to lock the bucket that is next; if that is taken, it leaves the work to who has it.
+//! 1. There are 16 counters, and threads mostly use different ones. An insertion that brings its
+//!    counter, from which removals subtract, to a multiple of eight splits buckets until there are
+//!    enough, at most 16. It tries once to lock the bucket that is next; if that fails, it leaves
+//!    the work to the next such insertion. So growth may lag as long as that bucket is always locked.
 //! 2. The pairs that leave are copied to the new bucket, which nobody knows yet.
 //! 3. *One store* of the old bucket's tags increases its depth and clears the tags of the pairs that
-//!    left. Before it, they are found here; after it, there. Neither is a time without them.
+//!    left. Before it, they are found here; after it, there. Neither is a time without them. (Those
+//!    in overflow buckets stay behind until step 5; the depth tells who meets them.)
 //! 4. The hint is extended. It may be older than the truth, then step 1 of searches makes up for it.
 //! 5. Pairs in overflow buckets move up to the slots that became free: first a new version, because
 //!    searches with older tags may still read those slots; then copies; then their tags; then the
@@ -51,7 +56,7 @@
 //! No bucket ever moves, and there are no old tables: nothing that a search of words can reach is
 //! freed before the map is. That is why it needs no guard, no epoch and no atomic
 //! read-modify-write. Boxes are freed while the map lives: see `reclaim.rs` for the hazard slots that
-//! searches use for them, and the proof.
+//! searches show them in, and the proof.
 //!
 //! # Memory orders
 //!
@@ -63,17 +68,28 @@
 //!
 //! # What is promised
 //!
-//! - Operations on one key are linearizable. A key that is only updated is never missed, neither by
-//!   a search nor by [`for_each`](Map::for_each), whatever else happens.
+//! - The operations on one key happen one after the other, in an order that agrees with what
+//!   happens before what; who finds a value sees all that its writer did before. A key that is only
+//!   updated is never missed, neither by a search nor by [`for_each`](Map::for_each), whatever else
+//!   happens.
+//! - The order of operations on *different* keys is that of release stores and acquire loads, no
+//!   stronger: of two threads that each write one key and then read the other's, both may miss what
+//!   the other has written. A sequentially consistent
+//!   [`fence`](core::sync::atomic::fence) between the two operations, in both threads, prevents that.
 //! - Searches are lock-free: one begins again only if another thread has finished an insertion, a
-//!   removal or a split in the same chain. Updates of values do not disturb them.
-//! - Writers are not: one that stops within the few instructions under a bucket's lock keeps other
-//!   writers from that chain, and growth from going beyond that bucket. So do not write to a map in an
-//!   interrupt or signal handler that may have interrupted a writer of the same map.
+//!   removal or a step of a split in the same chain or, in a map of boxes, has replaced the value.
+//! - Writers are not: one that stops while it has a bucket locked keeps other writers from that
+//!   chain, and growth from going beyond that bucket. That is a few instructions, but an insertion
+//!   may allocate there, and a split also hashes the words of the chain. So do not write to a map in
+//!   an interrupt or signal handler that may have interrupted a writer of the same map.
 //! - An insertion moves at most 16 buckets. Memory grows by the bucket as well, at about 36 bytes
 //!   for an entry of words; it is *reserved* by doubling, so where an allocator does not give pages
 //!   lazily, up to twice that. The map never shrinks: slots are used again at once, but buckets stay.
-//! - Boxes that were taken out: at most 1,024 wait to be freed, and one for each reader that holds one.
+//! - Boxes that were taken out: at most 1,024 wait to be freed; besides, one for each that is being
+//!   read (a walk holds one chain at a time) and one for each thread that stopped while it took one
+//!   out. If a thread stops while it frees, what it was about to free waits with it, about 64.
+//! - Not only insertions allocate: so does a walk, a search in a map of boxes when 128 boxes are being
+//!   read already, and a removal or replacement when it frees, which is about every 64th time.
 //!
 //! # When not to use it
 //!
@@ -148,6 +164,9 @@ impl<K, V, L: Layout<K, V>> Map<K, V, RandomState, L> {
     }
 
     /// An empty map that does not grow until it has about `capacity` entries.
+    ///
+    /// # Panics
+    /// If that takes more buckets than are allowed: 2^40, or 2^24 where addresses have 32 bits.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self::with_capacity_and_hasher(capacity, RandomState::default())
@@ -162,6 +181,9 @@ impl<K, V, S, L: Layout<K, V>> Map<K, V, S, L> {
     }
 
     /// An empty map with another hasher that does not grow until it has about `capacity` entries.
+    ///
+    /// # Panics
+    /// As [`with_capacity`](Map::with_capacity).
     #[must_use]
     pub fn with_capacity_and_hasher(capacity: usize, hasher: S) -> Self {
         Self {
@@ -305,7 +327,8 @@ impl<K, V, S: BuildHasher, L: Layout<K, V>> Map<K, V, S, L> {
 
     /// Replaces the value of `key` by what `f` makes of it; false if there is none.
     ///
-    /// `f` is called again if another thread changes the value meanwhile.
+    /// `f` is called again if another thread changes the value meanwhile, and sometimes if another
+    /// thread only writes to the same chain.
     #[inline]
     pub fn update<Q: ?Sized>(&self, key: &Q, mut f: impl FnMut(&V) -> V) -> bool
     where
@@ -454,7 +477,8 @@ impl<K, V, S: BuildHasher, L: Layout<K, V>> Map<K, V, S, L> {
     /// Adds an entry to the chain that was locked where its key is absent, and unlocks.
     fn add(&self, locked: Locked<'_>, hash: usize, fresh: L::Fresh) {
         let key = L::word(fresh.key(), hash);
-        self.table.insert(locked, hash, key, L::into_word(fresh));
+        let value = || L::into_word(fresh);
+        self.table.insert(locked, hash, key, value);
         if self.len.up().is_multiple_of(GROW_EVERY) {
             let hash_of = |key| L::hash_of(key, &self.hasher);
             self.table.grow(self.len(), hash_of);

@@ -17,15 +17,16 @@ use crate::sync::atomic::{
 /// All overflow buckets of a map; index 0 stands for none.
 pub(super) struct Overflow {
     buckets: Array,
-    /// The highest index ever taken, and the top of the free stack: index (low half) and tag.
+    /// The highest index ever taken, and the top of the free stack: an index and, above, a tag.
     pools: CachePadded<(AtomicUsize, AtomicU64)>,
 }
 
-/// The half of the stack's top that is an index.
-const INDEX: u64 = u32::MAX as u64;
+/// The bits of the stack's top that are an index. The 36 others are the tag: who takes a bucket
+/// would have to sleep through exactly 2^36 changes of the stack, or a multiple, to be misled.
+const INDEX: u64 = Version::LINK_MAX as u64;
 
 const fn top_of(tagged: u64, index: usize) -> u64 {
-    (tagged & !INDEX).wrapping_add(1 << 32) | index as u64
+    (tagged & !INDEX).wrapping_add(INDEX + 1) | index as u64
 }
 
 impl Overflow {
@@ -39,10 +40,12 @@ impl Overflow {
     /// The bucket that a link leads to.
     ///
     /// # Safety
-    /// `index` is not 0, and was loaded with acquire from a bucket's version, or [`taken`](Self::take).
+    /// `index` is not 0. It was [taken](Self::take), or loaded from a bucket's link: with acquire,
+    /// or by who has the bucket's chain locked or for itself.
     #[inline]
     pub(super) unsafe fn get(&self, index: usize) -> &Bucket {
-        // SAFETY: `take` has called `add` before anybody could link to the bucket.
+        // SAFETY: `take` has called `add` before anybody could link to the bucket. The link is
+        // released and acquired, or comes from who had the lock before, which acquired it.
         unsafe { self.buckets.get(index) }
     }
 
@@ -86,7 +89,8 @@ impl Overflow {
     /// Gives a bucket back.
     ///
     /// # Safety
-    /// `index` was taken, no link leads to it, and the version of the chain it was in has changed.
+    /// `index` was taken, no link leads to it, and the version of the chain it was in, if it was in
+    /// one that others could see, has changed.
     pub(super) unsafe fn give(&self, index: usize) {
         // SAFETY: taken by contract.
         let bucket = unsafe { self.get(index) };
@@ -108,7 +112,7 @@ impl Overflow {
     /// As for [`give`](Self::give), for every bucket of it.
     pub(super) unsafe fn give_chain(&self, mut index: usize) {
         while index != 0 {
-            // SAFETY: taken by contract.
+            // SAFETY: taken by contract, and still for us alone.
             let next = unsafe { self.get(index) }.own_link();
             // SAFETY: by contract.
             unsafe { self.give(index) };

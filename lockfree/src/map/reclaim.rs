@@ -8,11 +8,15 @@
 //! 1. A reader finds a free slot and puts the address there with one compare-and-swap: that takes
 //!    the slot and shows the address at once. Slots belong to nobody, so there is nothing to
 //!    register, no thread-local variable, and a thread may hold as many as it likes.
+//!    If all slots are taken, it goes on to another block of them, which it may have to allocate,
+//!    and a sequentially consistent fence follows the swap.
 //! 2. The reader looks again whether the entry is still in the map
-//!    ([`Spot::is_current`](super::table::Spot::is_current)). If not, it lets go and searches again.
-//!    Without this, the entry may have been freed before its address was shown.
+//!    ([`Spot::current`](super::table::Spot::current)). If not, it lets go and searches again.
+//!    Without this, the entry may have been freed before its address was shown. If so, it reads the
+//!    entry through the pointer that it has found *now*: the address may be that of another entry
+//!    than before, one that was allocated where the first had been freed.
 //! 3. A remover takes the entry out of the map, then retires it.
-//! 4. Every 64th retirement on a stripe takes the stripe's whole list, *then* a sequentially
+//! 4. The 64th retirement on a stripe takes the stripe's whole list, *then* a sequentially
 //!    consistent fence, *then* reads all slots, and frees what is not shown.
 //!
 //! Why it is right: let R be the reader's second look (2), F the fence (4). The swap (1) precedes R
@@ -20,14 +24,21 @@
 //! address, F precedes the swap. If R still saw the entry, R read something older than what the
 //! remover wrote before F, so R precedes F. Both cannot be. This needs the swap, R and F to be
 //! sequentially consistent; on x86 that costs nothing beyond the swap itself.
+//!
+//! If the reclaimer did not see the address because it did not see the block, what F precedes is
+//! only the swap that linked the block, which is not sequentially consistent. But it happens before
+//! the reader's fence, so F precedes that fence, which precedes R, and again R cannot precede F.
+//!
 //! Freeing a slot releases, reading the slots acquires: the reader's last look happens before the
 //! entry is dropped. Retiring releases and taking the list acquires: so does the removal.
 //!
-//! Garbage bound: at most 64 entries for each of the 16 stripes, one for each reader that holds
-//! one, and what a thread that stopped *while it was freeing* has in hand. A reader that stops
-//! forever keeps one entry alive and nothing else; with epochs it would keep everything that is
-//! retired after it. That is why this is not crossbeam-epoch (which also needs a handle per thread
-//! when there is no `std`); seize needs thread-local variables.
+//! Garbage bound: fewer than 64 entries for each of the 16 stripes; one for each slot that shows
+//! one (a walk shows a whole chain at a time); one for each thread that stopped while it was
+//! retiring, and what one that stopped *while it was freeing* has in hand. A reader that stops
+//! forever keeps what it reads alive and nothing else; with epochs it would keep everything that
+//! is retired after it. That is why this is not crossbeam-epoch (which also needs a handle per
+//! thread when there is no `std`); seize needs thread-local variables. If dropping an entry panics,
+//! the rest of what was to be freed waits for the next retirement on the stripe.
 //!
 //! Source: hazard pointers (Michael, 2004); one swap as both ownership and announcement, and
 //! stripes by stack address instead of registered threads, because the crate has no threads.
@@ -46,7 +57,7 @@ use crate::sync::atomic::{
 
 /// Hazard slots in a cache line.
 const LINE: usize = if MODELLED { 1 } else { 8 };
-/// Every how many retirements of a stripe are followed by an attempt to free.
+/// After how many retirements a stripe's entries are freed.
 const FREE_EVERY: usize = if MODELLED { 1 } else { 64 };
 
 /// A value that can be retired.
@@ -91,7 +102,7 @@ struct Line<T>([AtomicPtr<Node<T>>; LINE]);
 #[repr(align(64))]
 struct Retired<T> {
     list: AtomicPtr<Node<T>>,
-    /// How many have ever been retired here.
+    /// How many have been retired since the list was last taken.
     count: AtomicUsize,
 }
 
@@ -106,9 +117,9 @@ impl<T> Slots<T> {
 
     /// Shows `node` in a free slot, if there is one; this thread's stripe first.
     fn show(&self, node: *mut Node<T>) -> Option<&AtomicPtr<Node<T>>> {
-        let first = stripe();
-        (0..STRIPES)
-            .flat_map(|line| &self.lines[(first + line) % STRIPES].0)
+        let (others, first) = self.lines.split_at(stripe());
+        (first.iter().chain(others))
+            .flat_map(|line| &line.0)
             .find(|slot| {
                 slot.load(Relaxed).is_null()
                     && slot
@@ -166,17 +177,29 @@ impl<T> Domain<T> {
     /// the map.
     #[inline]
     pub(super) fn protect(&self, node: *mut Node<T>) -> Shown<'_, T> {
-        let mut slots = &self.slots;
-        let slot = loop {
-            match slots.show(node) {
-                Some(slot) => break slot,
-                None => slots = slots.next_or_new(),
-            }
+        let slot = match self.slots.show(node) {
+            Some(slot) => slot,
+            None => self.show_further(node),
         };
         // loom takes sequentially consistent accesses for acquire and release, but knows the fence.
         #[cfg(feature = "loom")]
         fence(SeqCst);
-        Shown { slot, node }
+        Shown(slot)
+    }
+
+    /// Shows `node` in a slot of a later block.
+    #[cold]
+    fn show_further(&self, node: *mut Node<T>) -> &AtomicPtr<Node<T>> {
+        let mut slots = &self.slots;
+        let slot = loop {
+            slots = slots.next_or_new();
+            if let Some(slot) = slots.show(node) {
+                break slot;
+            }
+        };
+        // Who has not seen the block has not seen the slot: see the proof.
+        fence(SeqCst);
+        slot
     }
 
     /// Frees `node` when nobody reads it any more.
@@ -186,7 +209,8 @@ impl<T> Domain<T> {
     pub(super) unsafe fn retire(&self, node: *mut Node<T>) {
         let retired = &self.retired[stripe()];
         retired.push(node);
-        if (retired.count.fetch_add(1, Relaxed) + 1).is_multiple_of(FREE_EVERY) {
+        // Not only the one that makes it 64: that thread may stop before it takes the list.
+        if retired.count.fetch_add(1, Relaxed) + 1 >= FREE_EVERY {
             self.free(retired);
         }
     }
@@ -198,6 +222,7 @@ impl<T> Domain<T> {
             retired,
             list: retired.list.swap(ptr::null_mut(), Acquire),
         };
+        retired.count.store(0, Relaxed);
         fence(SeqCst);
         let mut shown = Vec::new();
         let mut slots = Some(&self.slots);
@@ -239,7 +264,7 @@ impl<T> Retired<T> {
 }
 
 /// A list of retired nodes that was taken; what is left when it is dropped (because dropping an
-/// entry panicked) goes back.
+/// entry panicked) goes back, and counts as retired anew.
 struct Batch<'d, T> {
     retired: &'d Retired<T>,
     list: *mut Node<T>,
@@ -260,19 +285,21 @@ impl<T> Drop for Batch<'_, T> {
     fn drop(&mut self) {
         while let Some(node) = self.next() {
             self.retired.push(node);
+            self.retired.count.fetch_add(1, Relaxed);
         }
     }
 }
 
 impl<T> Drop for Domain<T> {
     fn drop(&mut self) {
-        for retired in &self.retired {
-            let list = retired.list.swap(ptr::null_mut(), Relaxed);
-            drop_all(Batch { retired, list }, |node| {
-                // SAFETY: retired from a box; nobody uses the domain any more.
-                drop(unsafe { Box::from_raw(node) });
-            });
-        }
+        let all = self.retired.iter().flat_map(|retired| Batch {
+            retired,
+            list: retired.list.swap(ptr::null_mut(), Relaxed),
+        });
+        drop_all(all, |node| {
+            // SAFETY: retired from a box; nobody uses the domain any more.
+            drop(unsafe { Box::from_raw(node) });
+        });
     }
 }
 
@@ -294,37 +321,40 @@ pub(super) fn drop_all<T>(all: impl Iterator<Item = T>, drop: impl Fn(T)) {
     Rest(all, drop).run();
 }
 
-/// A node that is shown in a slot.
-pub(super) struct Shown<'d, T> {
-    slot: &'d AtomicPtr<Node<T>>,
-    node: *mut Node<T>,
-}
+/// A slot that shows the address of a node.
+pub(super) struct Shown<'d, T>(&'d AtomicPtr<Node<T>>);
 
 impl<'d, T> Shown<'d, T> {
-    /// The node, which will not be freed while it is shown.
+    /// The node that is shown, which will not be freed as long as it is.
     ///
     /// # Safety
-    /// The node was in the map at a moment after [`Domain::protect`] in the single order of
-    /// sequentially consistent operations.
-    pub(super) unsafe fn confirm(self) -> Protected<'d, T> {
-        Protected(self)
+    /// `node` has the address that is shown, and was in the map at a moment after
+    /// [`Domain::protect`] in the single order of sequentially consistent operations.
+    pub(super) unsafe fn confirm(self, node: *mut Node<T>) -> Protected<'d, T> {
+        Protected { node, _shown: self }
     }
 }
 
 impl<T> Drop for Shown<'_, T> {
     fn drop(&mut self) {
-        self.slot.store(ptr::null_mut(), Release);
+        self.0.store(ptr::null_mut(), Release);
     }
 }
 
 /// A node that can be read.
-pub struct Protected<'d, T>(Shown<'d, T>);
+pub struct Protected<'d, T> {
+    node: *mut Node<T>,
+    _shown: Shown<'d, T>,
+}
 
 impl<T> Deref for Protected<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
         // SAFETY: by `confirm` it was in the map when it was shown already, so it is not freed.
-        unsafe { &(*self.0.node).item }
+        unsafe { &(*self.node).item }
     }
 }
+
+#[cfg(all(test, not(any(feature = "loom", feature = "shuttle"))))]
+mod tests;

@@ -16,5 +16,6 @@ pub(super) fn stripe() -> usize {
     // Stacks are hardly closer to each other than 16 KiB.
     let stack = (&raw const marker).addr() >> 14;
     let mixed = (stack as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed >> 32) as usize % STRIPES
+    // The high bits are mixed best.
+    (((mixed >> 32) * STRIPES as u64) >> 32) as usize
 }

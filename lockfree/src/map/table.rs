@@ -3,7 +3,7 @@
 
 use crossbeam_utils::CachePadded;
 
-use super::array::Array;
+use super::array::{Array, too_many};
 use super::bucket::{Bucket, Locked, Pair, Tags, Version};
 use super::overflow::Overflow;
 use crate::sync::atomic::{
@@ -30,6 +30,9 @@ pub(super) struct Used {
 impl Used {
     /// Says that the buckets up to `last`, one more than before, can be used.
     pub(super) fn extend(&self, last: usize) {
+        // No later call can be overtaken by these stores. For `last`: the next bucket is split only
+        // by who has read this value. For `mask`: it is bucket 0 that the caller splits and has
+        // locked, and so must the next one that stores it.
         self.last.store(last, Release);
         if last.is_power_of_two() {
             // After `last`: see `Table::index`.
@@ -100,18 +103,24 @@ impl<'t> Spot<'t> {
         self.seen.holds()
     }
 
-    /// True if the value is in the table at a moment after everything that this thread did before
-    /// in the single order of sequentially consistent operations.
-    pub(super) fn is_current(&self) -> bool {
-        // That it was there when it was read is proved by what is read then: no split has sent the
-        // key elsewhere, and no removal has ended.
+    /// The value, read again, if it is the same and was in the table at a moment after everything
+    /// that this thread did before in the single order of sequentially consistent operations.
+    ///
+    /// That is so only if the home bucket's tags, as they were seen, do not send the key elsewhere:
+    /// a pair that a split has left behind in an overflow bucket can look current.
+    pub(super) fn current(&self) -> Option<*mut ()> {
+        // That the value was in the table, not only in this slot, when it was read is proved by
+        // what is read then: no further split has sent the key elsewhere, no removal has ended, and
+        // no other key has got the slot.
         let home = self.seen.home;
-        self.pair().value.load(SeqCst) == self.value
+        let value = self.pair().value.load(SeqCst);
+        let current = value == self.value
             && Tags::depth_of(home.tags.load(SeqCst)) == self.seen.tags.depth()
             && self
                 .seen
                 .version
-                .same_keys(Version(home.version.load(SeqCst)))
+                .same_keys(Version(home.version.load(SeqCst)));
+        current.then_some(value)
     }
 
     /// Locks the chain if the pair is still the key's. Its value may have changed.
@@ -149,10 +158,17 @@ impl<'t, H> Search<'t, H> {
 
 impl Table {
     /// A table of `buckets` buckets, at least two.
+    ///
+    /// # Panics
+    /// If more are asked for than are allowed.
     pub(super) fn new(buckets: usize) -> Self {
         let homes = Array::new();
         let last = buckets.max(2) - 1;
         let depth = last.ilog2();
+        if buckets > Array::LEN_MAX {
+            // At once, not after all memory has been filled.
+            too_many(buckets);
+        }
         for index in 0..=last {
             // Those that have been split, and those that they were split into, are one bit deeper.
             let split = index & ((1 << depth) - 1) | 1 << depth <= last;
@@ -179,20 +195,33 @@ impl Table {
         // Acquire: the bucket, its tags and its segment are there.
         let last = self.used.last.load(Acquire);
         let index = hash & mask;
+        // The second one is in use as well: the mask is not newer than `last`.
         core::hint::select_unpredictable(index <= last, index, index & (mask >> 1))
     }
 
+    /// The home bucket `index`.
+    ///
+    /// # Safety
+    /// The index is at most a `last`, or names a bucket that another home bucket's depth says was
+    /// split off that one; either was read with acquire, or alone.
     #[inline(always)]
-    pub(super) fn home(&self, index: usize) -> &Bucket {
-        // SAFETY: every index comes from `last`, or from a bucket's depth, both acquired and
-        // released after the bucket was made.
+    pub(super) unsafe fn home(&self, index: usize) -> &Bucket {
+        // SAFETY: `last` and the depth were released after the bucket was added.
         unsafe { self.homes.get(index) }
+    }
+
+    /// The home bucket where a key with this hash is, or was until a moment ago; and its index.
+    #[inline(always)]
+    fn home_of(&self, hash: usize) -> (usize, &Bucket) {
+        let index = self.index(hash);
+        // SAFETY: `index` gives none beyond `last`.
+        (index, unsafe { self.home(index) })
     }
 
     /// Asks the processor to bring the home bucket of this hash into its cache.
     #[inline(always)]
     pub(super) fn prefetch(&self, hash: usize) {
-        let bucket: *const Bucket = self.home(self.index(hash));
+        let bucket: *const Bucket = self.home_of(hash).1;
         #[cfg(all(target_arch = "x86_64", target_feature = "sse", not(miri)))]
         {
             use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
@@ -204,7 +233,8 @@ impl Table {
     }
 
     /// Finds the pair with key word `key` for which `hold` says that it is the one. `hold` must
-    /// not say so unless the spot [belongs](Spot::belongs) or [is current](Spot::is_current).
+    /// not say so unless the spot [belongs](Spot::belongs) or its value is [current](Spot::current).
+    /// It is not asked about keys that the home bucket's tags, as they were seen, send elsewhere.
     #[inline(always)]
     pub(super) fn search<H>(
         &self,
@@ -212,8 +242,8 @@ impl Table {
         key: usize,
         mut hold: impl FnMut(&Spot<'_>) -> Hold<H>,
     ) -> Search<'_, H> {
-        let index = self.index(hash);
-        let seen = Seen::now(self.home(index));
+        let (index, home) = self.home_of(hash);
+        let seen = Seen::now(home);
         // Nearly always it is in the first slot with its tag. The tags of keys that were split off
         // are gone, so the depth does not matter here.
         if let Some(slot) = seen.tags.matching(Tags::tag(hash)).next() {
@@ -224,12 +254,16 @@ impl Table {
                 return Search::Found(spot, held);
             }
         }
-        self.search_from(index, hash, key, hold)
+        // SAFETY: the index of a bucket in use.
+        unsafe { self.search_from(index, hash, key, hold) }
     }
 
     /// The whole search, beginning with a bucket that may not be the right one any more.
+    ///
+    /// # Safety
+    /// As for [`home`](Self::home).
     #[inline(never)]
-    pub(super) fn search_from<H>(
+    pub(super) unsafe fn search_from<H>(
         &self,
         mut index: usize,
         hash: usize,
@@ -237,7 +271,8 @@ impl Table {
         mut hold: impl FnMut(&Spot<'_>) -> Hold<H>,
     ) -> Search<'_, H> {
         loop {
-            let seen = Seen::now(self.home(index));
+            // SAFETY: by contract at first, then split off a bucket whose tags say so.
+            let seen = Seen::now(unsafe { self.home(index) });
             let astray = (hash ^ index) & seen.tags.mask();
             if astray != 0 {
                 // Split since the hint was read, perhaps several times. The split at the lowest bit
@@ -291,11 +326,12 @@ impl Table {
         }))
     }
 
-    /// The overflow buckets of a locked chain, with their indices.
+    /// The overflow buckets of a chain that the caller has locked or for itself, from the `first`
+    /// on, with their indices.
     pub(super) fn chain(&self, first: usize) -> impl Iterator<Item = (usize, &Bucket)> {
         let mut link = first;
         core::iter::from_fn(move || {
-            // SAFETY: links of a chain that we hold locked.
+            // SAFETY: links of a chain that the caller has locked or for itself.
             let bucket = (link != 0).then(|| unsafe { self.overflow.get(link) })?;
             let index = link;
             link = bucket.own_link();
@@ -303,34 +339,42 @@ impl Table {
         })
     }
 
-    /// Adds a pair to the chain, and unlocks it.
-    pub(super) fn insert(&self, mut locked: Locked<'_>, hash: usize, key: usize, value: *mut ()) {
-        let tag = Tags::tag(hash);
-        let fill = |bucket: &Bucket| {
-            let tags = bucket.own_tags();
-            let slot = tags.free()?;
-            bucket.pairs[slot].fill(key, value);
-            bucket.set_tags(tags.with(slot, tag));
-            Some(())
+    /// Adds a pair to the chain, and unlocks it. If there is no room (a panic), `value` is not
+    /// called.
+    pub(super) fn insert(
+        &self,
+        mut locked: Locked<'_>,
+        hash: usize,
+        key: usize,
+        value: impl FnOnce() -> *mut (),
+    ) {
+        let tags = locked.home.own_tags();
+        let (bucket, tags, slot) = match tags.free() {
+            Some(slot) => (locked.home, tags, slot),
+            None => self.room(&mut locked),
         };
-        if fill(locked.home).is_none() {
-            let first = locked.version.link();
-            let mut tail = None;
-            for (_, bucket) in self.chain(first) {
-                if fill(bucket).is_some() {
-                    locked.version = locked.version.next();
-                    return;
-                }
-                tail = Some(bucket);
-            }
-            let (index, bucket) = self.overflow.take();
-            fill(bucket);
-            match tail {
-                None => locked.version = locked.version.with_link(index),
-                Some(tail) => tail.set_link(index),
-            }
-        }
+        bucket.pairs[slot].fill(key, value());
+        bucket.set_tags(tags.with(slot, Tags::tag(hash)));
         locked.version = locked.version.next();
+    }
+
+    /// A free slot in the overflow buckets of a chain, to which another one is added if need be;
+    /// and its bucket with the tags.
+    fn room(&self, locked: &mut Locked<'_>) -> (&Bucket, Tags, usize) {
+        let mut tail = None;
+        for (_, bucket) in self.chain(locked.version.link()) {
+            let tags = bucket.own_tags();
+            if let Some(slot) = tags.free() {
+                return (bucket, tags, slot);
+            }
+            tail = Some(bucket);
+        }
+        let (index, bucket) = self.overflow.take();
+        match tail {
+            None => locked.version = locked.version.with_link(index),
+            Some(tail) => tail.set_link(index),
+        }
+        (bucket, bucket.own_tags(), 0)
     }
 
     /// Removes the pair from the chain, and unlocks it.

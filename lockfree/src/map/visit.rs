@@ -19,7 +19,8 @@ where
     Hash: Fn(usize) -> usize,
     Keep: Fn(&Spot<'_>) -> Hold<H>,
 {
-    /// `hold` has the duties that it has in a [search](Table::search).
+    /// `hold` has the duties that it has in a [search](Table::search), and the same is promised to
+    /// it.
     pub(super) const fn new(table: &'t Table, hash_of: Hash, hold: Keep) -> Self {
         Self {
             table,
@@ -29,8 +30,8 @@ where
         }
     }
 
-    /// Calls `f` with the two words and what is held, chain by chain: each key that is in the table all the time
-    /// exactly once, also if the table grows.
+    /// Calls `f` with the two words and what is held, chain by chain: each key that is in the table
+    /// all the time exactly once, also if the table grows.
     pub(super) fn run(mut self, mut f: impl FnMut(usize, *mut (), H)) {
         let depth = (self.table.used.last.load(Acquire) + 1).ilog2();
         for index in 0..1 << depth {
@@ -41,7 +42,8 @@ where
     /// Visits the keys that the low `depth` bits of their hashes bring, or brought, to `index`.
     fn bucket(&mut self, index: usize, depth: u32, f: &mut impl FnMut(usize, *mut (), H)) {
         let now = loop {
-            let seen = Seen::now(self.table.home(index));
+            // SAFETY: below `last`, or split off a bucket whose tags, which we have seen, say so.
+            let seen = Seen::now(unsafe { self.table.home(index) });
             if self.chain(index, seen).is_some() {
                 break seen.tags.depth();
             }
@@ -72,16 +74,21 @@ where
     }
 
     fn spot(&mut self, index: usize, home: Tags, spot: &Spot<'_>) -> Option<()> {
+        // A split that is going on leaves two traces in overflow buckets. One is pairs that have
+        // left: they are not held, because where they are now, they may have been replaced and
+        // freed. (If the key only seems to be such a one because half of it is another's, the
+        // version has changed, and that is found out at the next step.)
+        if is_stray((self.hash_of)(spot.key), index, home) {
+            return Some(());
+        }
         let held = match (self.hold)(spot) {
             Hold::Is(held) => held,
             Hold::Other => return Some(()),
             Hold::Changed => return None,
         };
-        // A split that is going on leaves two traces in overflow buckets: pairs that have left, and
-        // originals of what is in the home bucket already.
+        // The other is originals of what is in the home bucket already.
         let copied = |known: &(usize, *mut (), H)| (known.0, known.1) == (spot.key, spot.value);
-        let stray = is_stray((self.hash_of)(spot.key), index, home);
-        if !stray && !self.held.iter().take(SLOTS).any(copied) {
+        if !self.held.iter().take(SLOTS).any(copied) {
             self.held.push((spot.key, spot.value, held));
         }
         Some(())
@@ -101,7 +108,8 @@ impl Table {
     ) -> impl Iterator<Item = (usize, *mut ())> {
         let table = &*self;
         (0..=table.used.last.load(Relaxed)).flat_map(move |index| {
-            let home = table.home(index);
+            // SAFETY: at most `last`.
+            let home = unsafe { table.home(index) };
             let overflow = table.chain(home.own_link()).map(|(_, bucket)| bucket);
             core::iter::once(home)
                 .chain(overflow)

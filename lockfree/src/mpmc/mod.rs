@@ -61,7 +61,7 @@
 //! - [`WaitQueue`] in interrupt handlers: its spin lock may be held by who was interrupted.
 
 mod queue;
-mod waiters;
+pub(crate) mod waiters;
 mod waiting;
 
 pub use queue::{CAPACITY_MAX, Full, Queue};

@@ -4,7 +4,7 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use super::waiters::Waiters;
+use super::waiters::{Place, Waiters};
 use super::{Full, Queue};
 
 /// A [`Queue`] whose users may wait for room and for values.
@@ -43,7 +43,7 @@ impl<T> WaitQueue<T> {
     #[inline]
     pub fn try_push(&self, value: T) -> Result<(), Full<T>> {
         self.queue.try_push(value)?;
-        self.poppers.wake_one();
+        self.poppers.wake(1);
         Ok(())
     }
 
@@ -51,7 +51,7 @@ impl<T> WaitQueue<T> {
     #[inline]
     pub fn try_pop(&self) -> Option<T> {
         let value = self.queue.try_pop()?;
-        self.pushers.wake_one();
+        self.pushers.wake(1);
         Some(value)
     }
 
@@ -65,7 +65,7 @@ impl<T> WaitQueue<T> {
         Push {
             queue: self,
             value: Some(value),
-            key: None,
+            place: self.pushers.place(),
         }
     }
 
@@ -78,7 +78,7 @@ impl<T> WaitQueue<T> {
     pub fn pop(&self) -> Pop<'_, T> {
         Pop {
             queue: self,
-            key: None,
+            place: self.poppers.place(),
         }
     }
 
@@ -109,50 +109,39 @@ impl<T> WaitQueue<T> {
     }
 }
 
-/// Waits for `attempt` to succeed. `key` is the waiter's, if it has one; `is_possible` says whether
-/// an attempt of another waiter might succeed.
-fn poll<R>(
-    waiters: &Waiters,
-    key: &mut Option<u64>,
-    is_possible: impl Fn() -> bool,
-    cx: &mut Context<'_>,
-    mut attempt: impl FnMut() -> Option<R>,
-) -> Poll<R> {
-    let mut result = attempt();
-    if result.is_none() {
-        *key = Some(waiters.enter(*key, cx.waker()));
-        result = attempt();
-    }
-    match result {
-        Some(result) => {
-            leave(waiters, key, is_possible);
-            Poll::Ready(result)
-        }
-        None => Poll::Pending,
-    }
-}
-
-/// Stops waiting. A wake that came is passed on: it may be for a value or a slot other than the one
-/// that was got.
-fn leave(waiters: &Waiters, key: &mut Option<u64>, is_possible: impl Fn() -> bool) {
-    if let Some(key) = key.take()
-        && !waiters.leave(key)
-        && is_possible()
-    {
-        waiters.wake_one();
-    }
-}
-
 /// Pushes when there is room. Made by [`WaitQueue::push`].
 #[must_use = "futures do nothing unless polled"]
 pub struct Push<'a, T> {
     queue: &'a WaitQueue<T>,
     /// `None` when it is pushed.
     value: Option<T>,
-    key: Option<u64>,
+    place: Place<'a>,
 }
 
 impl<T> Push<'_, T> {
+    /// Pushes, or has the task woken when there may be room. Ready when the value is pushed; also
+    /// later.
+    pub fn poll_push(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Self {
+            queue,
+            value,
+            place,
+        } = self;
+        let attempt = || {
+            let Some(unsent) = value.take() else {
+                return Some(());
+            };
+            match queue.try_push(unsent) {
+                Ok(()) => Some(()),
+                Err(Full(unsent)) => {
+                    *value = Some(unsent);
+                    None
+                }
+            }
+        };
+        place.poll(cx, || queue.has_room(), attempt)
+    }
+
     /// Gives up, and gives the value back if it was not pushed.
     #[must_use = "the value is dropped otherwise"]
     pub fn into_value(mut self) -> Option<T> {
@@ -166,34 +155,14 @@ impl<T> Unpin for Push<'_, T> {}
 impl<T> Future for Push<'_, T> {
     type Output = ();
 
-    /// Ready when the value is pushed; also later.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Push { queue, value, key } = self.get_mut();
-        poll(
-            &queue.pushers,
-            key,
-            || queue.has_room(),
-            cx,
-            || {
-                let Some(unsent) = value.take() else {
-                    return Some(());
-                };
-                match queue.try_push(unsent) {
-                    Ok(()) => Some(()),
-                    Err(Full(unsent)) => {
-                        *value = Some(unsent);
-                        None
-                    }
-                }
-            },
-        )
+        self.get_mut().poll_push(cx)
     }
 }
 
 impl<T> Drop for Push<'_, T> {
     fn drop(&mut self) {
-        let queue = self.queue;
-        leave(&queue.pushers, &mut self.key, || queue.has_room());
+        self.place.leave(|| self.queue.has_room());
     }
 }
 
@@ -201,27 +170,28 @@ impl<T> Drop for Push<'_, T> {
 #[must_use = "futures do nothing unless polled"]
 pub struct Pop<'a, T> {
     queue: &'a WaitQueue<T>,
-    key: Option<u64>,
+    place: Place<'a>,
+}
+
+impl<T> Pop<'_, T> {
+    /// Pops, or has the task woken when there may be a value. Can be called again after it was
+    /// ready, to pop the next value.
+    pub fn poll_pop(&mut self, cx: &mut Context<'_>) -> Poll<T> {
+        let Self { queue, place } = self;
+        place.poll(cx, || queue.has_value(), || queue.try_pop())
+    }
 }
 
 impl<T> Future for Pop<'_, T> {
     type Output = T;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let Pop { queue, key } = self.get_mut();
-        poll(
-            &queue.poppers,
-            key,
-            || queue.has_value(),
-            cx,
-            || queue.try_pop(),
-        )
+        self.get_mut().poll_pop(cx)
     }
 }
 
 impl<T> Drop for Pop<'_, T> {
     fn drop(&mut self) {
-        let queue = self.queue;
-        leave(&queue.poppers, &mut self.key, || queue.has_value());
+        self.place.leave(|| self.queue.has_value());
     }
 }

@@ -1,11 +1,12 @@
-//! What the handles of one channel share, and the sending side.
+//! What the handles of one channel share, and the sender of an unbounded one.
 
 use crossbeam_utils::CachePadded;
 
 use super::consumer::Consumer;
 use super::segment::Segments;
-use super::slot::{ASLEEP, CLOSED, STEP, position};
-use super::{Receiver, SendError, TrySendError};
+use super::slot::{ASLEEP, CLOSED, STEP, Slot, position};
+use super::{Receiver, SendError};
+use crate::mpmc::waiters::Waiters;
 use crate::sync::Arc;
 use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
@@ -17,9 +18,11 @@ pub(super) struct Channel<T> {
     /// `STEP` times the values received, from where `tail` began. Written by the receiver.
     pub(super) received: CachePadded<AtomicUsize>,
     /// Some earlier value of `received`, on a line that the receiver does not write.
-    received_seen: AtomicUsize,
+    pub(super) received_seen: AtomicUsize,
     pub(super) waker: WakerCell,
     senders: AtomicUsize,
+    /// Senders that wait for room, in a channel where they can.
+    pub(super) room: CachePadded<Waiters>,
 }
 
 // SAFETY: values are moved from the thread that sends to the one that receives; what else is in the
@@ -30,7 +33,7 @@ unsafe impl<T: Send> Sync for Channel<T> {}
 
 impl<T> Channel<T> {
     /// A channel with one sender whose first ticket is for `position`.
-    pub(super) fn open(position: usize) -> (Sender<T>, Receiver<T>) {
+    pub(super) fn open<const WAIT: bool>(position: usize) -> (Sender<T>, Receiver<T, WAIT>) {
         let segments = Segments::new(position);
         let consumer = Consumer::new(&segments);
         let channel = Arc::new(Self {
@@ -39,6 +42,7 @@ impl<T> Channel<T> {
             received_seen: AtomicUsize::new(position),
             waker: WakerCell::new(),
             senders: AtomicUsize::new(1),
+            room: CachePadded::new(Waiters::new()),
         });
         let sender = Sender {
             channel: channel.clone(),
@@ -52,13 +56,13 @@ impl<T> Channel<T> {
     ///
     /// The caller owns the ticket, and does not use it again.
     #[inline]
-    unsafe fn put(&self, tail: usize, value: T) {
+    pub(super) unsafe fn put(&self, tail: usize, value: T) {
         let position = position(tail);
         // SAFETY: the ticket is ours and not used.
         let segment = unsafe { self.segments.find(position) };
-        let slot = segment.slot(position);
+        let slot: *const Slot<T> = segment.slot(position);
         // SAFETY: as above; `segment` is not used after this.
-        unsafe { slot.fill(position, value) };
+        unsafe { Slot::fill(slot, position, value) };
         if tail & ASLEEP != 0 {
             self.wake();
         }
@@ -79,52 +83,11 @@ impl<T> Channel<T> {
         let len = tail.wrapping_sub(received).cast_signed();
         usize::try_from(len).unwrap_or(0) / STEP
     }
-
-    /// Takes a ticket, and gives `tail` as it was before, if that leaves no more than `capacity` values.
-    fn reserve(&self, capacity: usize) -> Result<usize, Refused> {
-        let mut tail = self.segments.tail.load(Relaxed);
-        loop {
-            if tail & CLOSED != 0 {
-                return Err(Refused::Closed);
-            }
-            if !self.has_room(tail, capacity) {
-                return Err(Refused::Full);
-            }
-            match self.segments.tail.compare_exchange_weak(
-                tail,
-                tail.wrapping_add(STEP),
-                Acquire,
-                Relaxed,
-            ) {
-                Ok(tail) => return Ok(tail),
-                Err(now) => tail = now,
-            }
-        }
-    }
-
-    #[inline]
-    fn has_room(&self, tail: usize, capacity: usize) -> bool {
-        // As signed numbers: `tail` may be out of date, and then less than `received`.
-        let limit = (capacity * STEP).cast_signed();
-        let room = |received: usize| tail.wrapping_sub(received).cast_signed() < limit;
-        if room(self.received_seen.load(Relaxed)) {
-            return true;
-        }
-        let received = self.received.load(Relaxed);
-        self.received_seen.store(received, Relaxed);
-        room(received)
-    }
-}
-
-/// Why there is no ticket.
-enum Refused {
-    Full,
-    Closed,
 }
 
 /// Sends to an unbounded channel. Made by [`unbounded`](super::unbounded).
 pub struct Sender<T> {
-    channel: Arc<Channel<T>>,
+    pub(super) channel: Arc<Channel<T>>,
 }
 
 impl<T> Sender<T> {
@@ -132,7 +95,7 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     ///
-    /// Gives the value back if the receiver is gone.
+    /// Gives the value back if the receiver is gone or has closed the channel.
     #[inline]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         let segments = &self.channel.segments;
@@ -178,61 +141,6 @@ impl<T> Drop for Sender<T> {
     }
 }
 
-/// Sends to a bounded channel. Made by [`bounded`](super::bounded).
-pub struct BoundedSender<T> {
-    sender: Sender<T>,
-    capacity: usize,
-}
-
-impl<T> BoundedSender<T> {
-    pub(super) fn new(sender: Sender<T>, capacity: usize) -> Self {
-        Self { sender, capacity }
-    }
-
-    /// Sends `value` if there is room. Never waits.
-    ///
-    /// # Errors
-    ///
-    /// Gives the value back if [`capacity`](Self::capacity) values wait to be received or are being
-    /// sent, or if the receiver is gone.
-    #[inline]
-    pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        let channel = &self.sender.channel;
-        let tail = match channel.reserve(self.capacity) {
-            Ok(tail) => tail,
-            Err(Refused::Full) => return Err(TrySendError::Full(value)),
-            Err(Refused::Closed) => return Err(TrySendError::Disconnected(value)),
-        };
-        // SAFETY: the ticket was just issued to us.
-        unsafe { channel.put(tail, value) };
-        Ok(())
-    }
-
-    /// How many values may wait.
-    #[must_use]
-    pub fn capacity(&self) -> usize {
-        self.capacity
-    }
-
-    /// How many values wait to be received, with those being sent.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.sender.len()
-    }
-
-    /// True if no values wait to be received.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-impl<T> Clone for BoundedSender<T> {
-    fn clone(&self) -> Self {
-        Self::new(self.sender.clone(), self.capacity)
-    }
-}
-
 #[cfg(all(test, not(any(feature = "loom", feature = "shuttle"))))]
 mod tests {
     use alloc::sync::Arc;
@@ -249,7 +157,7 @@ mod tests {
         let segment = SLOTS * STEP;
         let middle = 1 << (usize::BITS - 1);
         for start in [0_usize.wrapping_sub(segment), middle - segment] {
-            let (sender, mut receiver) = Channel::open(start);
+            let (sender, mut receiver) = Channel::open::<false>(start);
             for round in 0..SLOTS {
                 for value in 0..3 {
                     sender.send(round + value).expect("the receiver lives");
@@ -265,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_receiver_that_keeps_up_leaves_two_segments_and_a_spare() {
-        let (sender, mut receiver) = Channel::open(0);
+        let (sender, mut receiver) = Channel::open::<false>(0);
         for value in 0..10 * SLOTS {
             sender.send(value).expect("the receiver lives");
             assert_eq!(receiver.try_recv(), Ok(value));
@@ -284,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_sender_stopped_with_its_ticket_delays_only_its_own_value() {
-        let (sender, mut receiver) = Channel::open(0);
+        let (sender, mut receiver) = Channel::open::<false>(0);
         sender.send(0).expect("the receiver lives");
         let tail = sender.channel.segments.tail.fetch_add(STEP, Acquire);
         let count = 4 * SLOTS;
@@ -316,5 +224,24 @@ mod tests {
             assert_eq!(receiver.try_recv(), Ok(value));
         }
         assert!(sender.channel.segments.count() <= 3);
+    }
+
+    #[test]
+    fn a_value_on_the_way_when_the_receiver_closes_is_received_and_refused_tickets_do_not_count() {
+        let (sender, mut receiver) = Channel::open::<false>(0);
+        let tail = sender.channel.segments.tail.fetch_add(STEP, Acquire);
+        sender.send(1).expect("the receiver lives");
+        receiver.close();
+        // A sender is stopped after its ticket, and before it gives it back.
+        sender.channel.segments.tail.fetch_add(STEP, Acquire);
+        assert!(sender.send(2).is_err());
+        assert_eq!(receiver.try_recv(), Ok(1));
+        assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(receiver.poll_recv(&mut cx).is_pending());
+        // SAFETY: the ticket was issued above, and is not used otherwise.
+        unsafe { sender.channel.put(tail, 0) };
+        assert_eq!(receiver.try_recv(), Ok(0));
+        assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
     }
 }

@@ -15,8 +15,8 @@ use crate::sync::{MODELLED, spin_loop};
 const PAUSES: u32 = if MODELLED { 0 } else { 8 };
 
 /// How often the receiver looks again at a slot whose ticket is issued before it passes it by. Most
-/// senders need less to fill it.
-const PATIENCE: u32 = if MODELLED { 1 } else { 16 };
+/// senders need less to fill it. A model checker shows old stamps only to who does not wait.
+const PATIENCE: u32 = if MODELLED { 0 } else { 16 };
 
 /// Why there is no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,9 @@ pub(super) struct Consumer<T> {
     gaps: VecDeque<Gap<T>>,
     /// The last look found a value.
     has_taken: bool,
+    /// What `tail` was when the receiver closed the channel. Sends that are refused thereafter issue
+    /// tickets as well, for slots that are never filled.
+    end: Option<usize>,
 }
 
 // SAFETY: it points to segments of values, which any thread may receive.
@@ -65,7 +68,14 @@ impl<T> Consumer<T> {
             cursor: position(segments.tail.load(Relaxed)),
             gaps: VecDeque::new(),
             has_taken: false,
+            end: None,
         }
+    }
+
+    /// Closes the channel: no sender that sees this gets a ticket that counts.
+    pub(super) fn close(&mut self, segments: &Segments<T>) {
+        let close = || segments.tail.fetch_or(CLOSED, Relaxed) | CLOSED;
+        self.end.get_or_insert_with(close);
     }
 
     /// The next value.
@@ -81,23 +91,7 @@ impl<T> Consumer<T> {
 
     /// True if a ticket before that of `tail` is not received: its value is on the way.
     pub(super) fn expects(&self, tail: usize) -> bool {
-        !self.gaps.is_empty() || position(tail) != self.cursor
-    }
-
-    /// The next value of those before `end`, where `tail` was closed. Waits for those on the way.
-    pub(super) fn take_before(&mut self, segments: &Segments<T>, end: usize) -> Option<T> {
-        while self.expects(end) {
-            let mut value = self.take_from_gaps();
-            // Not beyond: sends that are refused issue tickets, too.
-            if value.is_none() && self.cursor != position(end) {
-                value = self.take_at_cursor(segments);
-            }
-            if value.is_some() {
-                return value;
-            }
-            spin_loop();
-        }
-        None
+        !self.gaps.is_empty() || position(self.end.unwrap_or(tail)) != self.cursor
     }
 
     /// One pass over all slots that may have a value. If it finds none, there was none when the
@@ -117,7 +111,7 @@ impl<T> Consumer<T> {
                     .or_else(|| self.take_at_cursor(segments));
                 continue;
             }
-            let tail = segments.tail.load(Relaxed);
+            let tail = self.end.unwrap_or_else(|| segments.tail.load(Relaxed));
             if position(tail) == self.cursor {
                 let over = tail & CLOSED != 0 && self.gaps.is_empty();
                 return Err(if over { Nothing::Ever } else { Nothing::Yet });
@@ -134,15 +128,21 @@ impl<T> Consumer<T> {
 
     /// The first value in a gap. Closes that gap.
     fn take_from_gaps(&mut self) -> Option<T> {
-        for index in 0..self.gaps.len() {
-            let gap = &self.gaps[index];
-            // SAFETY: we are the receiver, and remove the gap if this takes the value.
-            if let Some(value) = unsafe { gap.slot().take(gap.position) } {
-                self.gaps.remove(index);
-                return Some(value);
-            }
+        let mut first = self.full_gap_before(self.gaps.len())?;
+        // To see one full is to see all that its sender filled earlier, also gaps that looked empty
+        // a moment ago.
+        while let Some(earlier) = self.full_gap_before(first) {
+            first = earlier;
         }
-        None
+        let gap = self.gaps.remove(first)?;
+        // SAFETY: we are the receiver, and the gap is removed.
+        unsafe { gap.slot().take(gap.position) }
+    }
+
+    /// The first of so many gaps that has its value.
+    fn full_gap_before(&self, end: usize) -> Option<usize> {
+        let mut gaps = self.gaps.iter().take(end);
+        gaps.position(|gap| gap.slot().is_full(gap.position))
     }
 
     /// Makes the slot at the cursor a gap.

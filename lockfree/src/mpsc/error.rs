@@ -3,7 +3,7 @@
 use core::error::Error;
 use core::fmt;
 
-/// The receiver is gone. Holds what was to be sent.
+/// The receiver is gone or has closed the channel. Holds what was to be sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T>(pub T);
 
@@ -12,7 +12,7 @@ pub struct SendError<T>(pub T);
 pub enum TrySendError<T> {
     /// There is no room.
     Full(T),
-    /// The receiver is gone.
+    /// The receiver is gone or has closed the channel.
     Disconnected(T),
 }
 
@@ -21,7 +21,7 @@ pub enum TrySendError<T> {
 pub enum TryRecvError {
     /// Nothing was sent that was not received.
     Empty,
-    /// As above, and all senders are gone.
+    /// As above, nor ever will be: all senders are gone, or the receiver has closed the channel.
     Disconnected,
 }
 
@@ -51,7 +51,7 @@ impl<T> fmt::Debug for TrySendError<T> {
 
 impl<T> fmt::Display for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the receiver is gone")
+        f.write_str("the channel is closed")
     }
 }
 
@@ -59,7 +59,7 @@ impl<T> fmt::Display for TrySendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Full(_) => "the channel is full",
-            Self::Disconnected(_) => "the receiver is gone",
+            Self::Disconnected(_) => "the channel is closed",
         })
     }
 }
@@ -68,7 +68,7 @@ impl fmt::Display for TryRecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "the channel is empty",
-            Self::Disconnected => "the channel is empty and the senders are gone",
+            Self::Disconnected => "the channel is empty and closed",
         })
     }
 }

@@ -83,22 +83,31 @@
 //! - Where the receiver has strict priority over its senders on the same core: by 9 and 10 it may
 //!   poll for ever what only they can finish. [`intrusive`] has no such state.
 
+mod bounded;
 mod channel;
 mod consumer;
 mod error;
 pub mod intrusive;
 mod receiver;
 mod segment;
+mod sending;
 mod slot;
 
-pub use channel::{BoundedSender, Sender};
+pub use bounded::BoundedSender;
+pub use channel::Sender;
 pub use error::{SendError, TryRecvError, TrySendError};
 pub use receiver::Receiver;
+pub use sending::Sending;
 
 use channel::Channel;
 
 /// The greatest capacity of a bounded channel.
 pub const CAPACITY_MAX: usize = usize::MAX >> 4;
+
+/// The sender of a channel made by [`waiting`].
+pub type WaitSender<T> = BoundedSender<T, true>;
+/// The receiver of a channel made by [`waiting`].
+pub type WaitReceiver<T> = Receiver<T, true>;
 
 /// A channel without bound.
 #[must_use]
@@ -106,13 +115,29 @@ pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     Channel::open(0)
 }
 
-/// A channel in which at most `capacity` values wait.
+/// A channel in which at most `capacity` values wait. A sender that finds no room is refused.
 ///
 /// # Panics
 ///
 /// If `capacity` is zero or more than [`CAPACITY_MAX`].
 #[must_use]
 pub fn bounded<T>(capacity: usize) -> (BoundedSender<T>, Receiver<T>) {
+    with_capacity(capacity)
+}
+
+/// A channel in which at most `capacity` values wait, and whose senders can wait for room.
+///
+/// # Panics
+///
+/// If `capacity` is zero or more than [`CAPACITY_MAX`].
+#[must_use]
+pub fn waiting<T>(capacity: usize) -> (WaitSender<T>, WaitReceiver<T>) {
+    with_capacity(capacity)
+}
+
+fn with_capacity<T, const WAIT: bool>(
+    capacity: usize,
+) -> (BoundedSender<T, WAIT>, Receiver<T, WAIT>) {
     assert!(
         (1..=CAPACITY_MAX).contains(&capacity),
         "a bounded channel for {capacity} values was asked for; 1 to {CAPACITY_MAX} are allowed",

@@ -7,20 +7,19 @@ use core::task::{Context, Poll};
 use super::TryRecvError;
 use super::channel::Channel;
 use super::consumer::{Consumer, Nothing};
-use super::slot::{ASLEEP, CLOSED, STEP};
+use super::slot::{ASLEEP, STEP};
 use crate::sync::atomic::Ordering::{Relaxed, Release};
-
 use crate::sync::{Arc, spin_loop};
 
-/// The only receiver of a channel.
-pub struct Receiver<T> {
+/// The only receiver of a channel. `WAIT` says whether it wakes senders that wait for room.
+pub struct Receiver<T, const WAIT: bool = false> {
     channel: Arc<Channel<T>>,
     consumer: Consumer<T>,
     /// What the channel's `received` is.
     received: usize,
 }
 
-impl<T> Receiver<T> {
+impl<T, const WAIT: bool> Receiver<T, WAIT> {
     pub(super) fn new(channel: Arc<Channel<T>>, consumer: Consumer<T>) -> Self {
         let received = channel.received.load(Relaxed);
         Self {
@@ -34,8 +33,8 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// [`TryRecvError::Empty`] if none is sent, [`TryRecvError::Disconnected`] if none ever will be
-    /// because all senders are gone.
+    /// [`TryRecvError::Empty`] if none is sent, [`TryRecvError::Disconnected`] if none ever will be:
+    /// all senders are gone, or the channel was [closed](Self::close).
     #[inline]
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         match self.consumer.take(&self.channel.segments) {
@@ -73,14 +72,14 @@ impl<T> Receiver<T> {
     }
 
     /// Receives a value, or has the task woken when there may be one. `None` if all senders are
-    /// gone and all values received.
+    /// gone, or the channel was closed, and all values are received.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         self.poll(cx, Self::try_recv).map(Result::ok)
     }
 
     /// Receives up to `limit` values to the end of `buffer`, or has the task woken when there may
-    /// be one. Gives their number: zero if all senders are gone and all values received, or if
-    /// `limit` is zero.
+    /// be one. Gives their number: zero if there will be none, as in
+    /// [`poll_recv`](Self::poll_recv), or if `limit` is zero.
     pub fn poll_recv_many(
         &mut self,
         cx: &mut Context<'_>,
@@ -91,7 +90,8 @@ impl<T> Receiver<T> {
             .map(|count| count.unwrap_or(0))
     }
 
-    /// Receives a value; `None` if all senders are gone and all values received.
+    /// Receives a value; `None` if all senders are gone, or the channel was closed, and all values
+    /// are received.
     ///
     /// # Cancel safety
     ///
@@ -101,13 +101,23 @@ impl<T> Receiver<T> {
     }
 
     /// Receives up to `limit` values to the end of `buffer`, at least one. Gives their number: zero
-    /// if all senders are gone and all values received, or if `limit` is zero.
+    /// if there will be none, as in [`recv`](Self::recv), or if `limit` is zero.
     ///
     /// # Cancel safety
     ///
     /// If the future is dropped before it is ready, it has received nothing.
     pub async fn recv_many(&mut self, buffer: &mut Vec<T>, limit: usize) -> usize {
         poll_fn(|cx| self.poll_recv_many(cx, buffer, limit)).await
+    }
+
+    /// Ends the sending: from now on sends give their value back, also those that wait for room.
+    /// What was sent before is still received, and what was being sent as well; after the last such
+    /// value there is nothing, as if all senders were gone.
+    pub fn close(&mut self) {
+        self.consumer.close(&self.channel.segments);
+        if WAIT {
+            self.channel.room.wake(usize::MAX);
+        }
     }
 
     /// How many values wait to be received, with those being sent.
@@ -155,39 +165,38 @@ impl<T> Receiver<T> {
     fn count(&mut self, received: usize) {
         self.received = self.received.wrapping_add(received * STEP);
         self.channel.received.store(self.received, Relaxed);
+        if WAIT {
+            self.channel.room.wake(received);
+        }
     }
 
-    /// The next value that was sent before the channel was closed at `end`.
-    fn take_before(&mut self, end: usize) -> Option<T> {
-        let value = self.consumer.take_before(&self.channel.segments, end)?;
-        self.count(1);
-        Some(value)
-    }
-}
-
-/// Drops the values that are left, also after a panic in the drop of one.
-struct Rest<'a, T> {
-    receiver: &'a mut Receiver<T>,
-    end: usize,
-}
-
-impl<T> Drop for Rest<'_, T> {
-    fn drop(&mut self) {
-        while self.receiver.take_before(self.end).is_some() {}
+    /// Drops all values that are sent. Waits for those on the way.
+    fn drop_rest(&mut self) {
+        loop {
+            match self.try_recv() {
+                Ok(value) => drop(value),
+                Err(TryRecvError::Empty) => spin_loop(),
+                Err(TryRecvError::Disconnected) => return,
+            }
+        }
     }
 }
 
 /// Waits for sends that are going on, so that their values are dropped as well, and not kept for as
 /// long as some sender lives.
-impl<T> Drop for Receiver<T> {
+impl<T, const WAIT: bool> Drop for Receiver<T, WAIT> {
     fn drop(&mut self) {
-        let tail = &self.channel.segments.tail;
-        let end = tail.fetch_or(CLOSED, Relaxed);
-        let rest = Rest {
-            receiver: self,
-            end,
-        };
-        while rest.receiver.take_before(end).is_some() {}
-        drop(rest);
+        /// Drops the values that are left, also after a panic in the drop of one.
+        struct Rest<'a, T, const WAIT: bool>(&'a mut Receiver<T, WAIT>);
+
+        impl<T, const WAIT: bool> Drop for Rest<'_, T, WAIT> {
+            fn drop(&mut self) {
+                self.0.drop_rest();
+            }
+        }
+
+        self.close();
+        let rest = Rest(self);
+        rest.0.drop_rest();
     }
 }

@@ -46,18 +46,21 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Stores the value.
+    /// Stores the value. Takes a pointer, for a reference to `slot` would outlive it: once the stamp
+    /// is stored, the segment may be given back.
     ///
     /// # Safety
     ///
-    /// The caller owns the ticket of `position`, this is its slot, and it stores nothing more.
-    /// Thereafter the segment may be gone.
+    /// The caller owns the ticket of `position`, `slot` is its slot, and it stores nothing more.
     #[inline]
-    pub(super) unsafe fn fill(&self, position: usize, value: T) {
+    pub(super) unsafe fn fill(slot: *const Self, position: usize, value: T) {
+        // SAFETY: until the stamp below, the segment is not given back.
+        let cell = unsafe { &(*slot).value };
         // SAFETY: until the stamp below, only the owner of the ticket accesses the value.
-        self.value
-            .with_mut(|cell| unsafe { cell.write(MaybeUninit::new(value)) });
-        self.stamp.store(full(position), Release);
+        cell.with_mut(|cell| unsafe { cell.write(MaybeUninit::new(value)) });
+        // SAFETY: as for the cell.
+        let stamp = unsafe { &(*slot).stamp };
+        stamp.store(full(position), Release);
     }
 
     /// True if the value is there, or was.

@@ -36,13 +36,13 @@ impl<T> fmt::Display for SendError<T> {
 
 impl<T> Error for SendError<T> {}
 
-/// The sender was dropped without an answer.
+/// The sender was dropped without an answer, or the answer has been received before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecvError;
 
 impl fmt::Display for RecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the sender was dropped without an answer")
+        f.write_str("no answer will come")
     }
 }
 

@@ -5,8 +5,9 @@
 //!
 //! # Protocol
 //!
-//! Each slot has one atomic word: a generation, which counts the uses of the slot, and five bits
-//! that are clear at the start of a use. Beside it lie a cell for the value and one for a waker.
+//! Each slot has one atomic word: a generation, which counts the uses of the slot, and six bits
+//! that are clear at the start of a use. Beside it lie a cell for the value, one for the waker of the
+//! receiver, and a [`WakerCell`](crate::wait::WakerCell) for that of the sender.
 //!
 //! 1. *Lend.* The pool hands out the two ends of a free slot. A **near** slot (one of the first
 //!    sixteen) is free when its generation has moved on from the one that was lent; the pool looks
@@ -21,7 +22,8 @@
 //!    sleep for ever.
 //! 3. *Wait.* The receiver writes its waker into the cell and sets `WAITING`, by a compare-exchange
 //!    that fails if the answer has come. To change the waker it first clears `WAITING` in the same
-//!    way. So the cell belongs to the receiver while `WAITING` is clear, and from the answer on to
+//!    way. (Setting `WATCHED`, step 7, can make one of these fail too: then it is repeated, once in a
+//!    use.) So the cell belongs to the receiver while `WAITING` is clear, and from the answer on to
 //!    the sender if it was set; both never hold it at once.
 //! 4. *Wake.* A sender that found `WAITING` takes the waker out, adds `WOKEN` (only now it has let
 //!    go), and wakes. Without `WOKEN` the receiver could take the value and the slot could be lent
@@ -32,9 +34,14 @@
 //! 6. *Cancel.* A receiver that is dropped takes its waker back (as in 3) and adds `LEFT`. If the
 //!    answer was there already it drops the value and goes on as in 5; if not, the sender finds
 //!    `LEFT`, gets its value back as an error, and returns the slot.
-//! 7. *Return.* The last end moves the generation on and clears the bits. For a near slot that
+//! 7. *Watch.* A sender that wants to hear of a cancellation registers its waker and then sets
+//!    `WATCHED`. If that shows `LEFT` it need not wait; otherwise the cancellation finds `WATCHED` and
+//!    wakes, after it has set `LEFT`. The slot may be in its next use by then, so a sender may be woken
+//!    by the receiver before its own; it looks, and registers again.
+//! 8. *Return.* The last end moves the generation on and clears the bits. For a near slot that
 //!    store is all. A far slot is then pushed onto the list of returned slots, which the owner of
 //!    the pool takes as a whole, so a slot that is pushed twice meanwhile (ABA) cannot confuse it.
+//!    If `WATCHED` is set it takes the sender's waker out first, and drops it when it has let go.
 //!
 //! # Memory orders
 //!
@@ -43,8 +50,10 @@
 //! therefore `AcqRel`: each may be the one that lets go, or the one that finds the other gone. The
 //! `LEFT` of a cancellation releases if it is set, and acquires the answer if that was first. Setting
 //! `WAITING` releases the waker; clearing it needs no order, as the receiver takes back what it wrote
-//! itself. Pushes onto the list release; as they are read-modify-writes of one word, taking the list
-//! acquires all of them.
+//! itself. Nor does setting `WATCHED`: of registering and waking, the later one sees what came before
+//! the earlier one, by the waker cell; so the sender sees `LEFT`, or the wake finds its waker. Pushes
+//! onto the list release; as they are read-modify-writes of one word, taking the list acquires all of
+//! them.
 //!
 //! # Invariants of the unsafe code
 //!
@@ -52,14 +61,22 @@
 //!   them and the pool does not move.
 //! - The value cell belongs to the sender until the answer, then to the receiver if it has not left,
 //!   otherwise to the sender again.
-//! - The waker cell is held as in step 3, `home` and `next` as the list of returned slots says.
+//! - The cell of the receiver's waker is held as in step 3, `home` and `next` as the list of returned
+//!   slots says.
+//! - The cell of the sender's waker may be accessed by any end at any time, as it orders its accesses
+//!   itself; so the receiver may wake after it has let go, as long as its borrow of the pool lasts.
 //!
 //! # Limits
 //!
 //! Lending looks at eighteen words and one list at most, however many slots there are. Returning a
 //! near slot is one store, a far slot one compare-exchange that is retried while others return
-//! too: with more than sixteen slots lent, a use costs about half as much again. An end that stalls
-//! or is forgotten keeps its own slot, and nothing else.
+//! too: with more than sixteen slots lent, a use costs about half as much again.
+//!
+//! An end that stalls keeps its own slot, with the value if one was sent and the wakers if any were
+//! left, and holds up nobody else's; but if a receiver stalls while it wakes the sender, the senders
+//! of later uses of its slot poll instead of sleeping. What an end that is forgotten
+//! (`mem::forget`) keeps is lost: the slot to its pool, and the value and the receiver's waker are not
+//! dropped with the pool either.
 //!
 //! # When not to use it
 //!

@@ -49,13 +49,12 @@ impl<'p, T> Receiver<'p, T> {
     ///
     /// # Errors
     ///
-    /// [`RecvError`] if the sender was dropped without an answer.
-    ///
-    /// # Panics
-    ///
-    /// If the answer has been received before.
+    /// [`RecvError`] if the sender was dropped without an answer, or the answer has been received
+    /// before.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
-        let slot = self.slot.expect("the answer has been received before");
+        let Some(slot) = self.slot else {
+            return Poll::Ready(Err(RecvError));
+        };
         // SAFETY: this is the only receiver.
         let (word, known) = unsafe { slot.stop_waiting() };
         let answered = if word & ANSWERED == 0 {

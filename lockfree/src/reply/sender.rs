@@ -1,7 +1,9 @@
 //! The end that answers.
 
 use core::fmt;
+use core::future::poll_fn;
 use core::mem::ManuallyDrop;
+use core::task::{Context, Poll};
 
 use super::error::SendError;
 use super::slot::{CLOSED, Receiving, SENT, Slot};
@@ -43,6 +45,29 @@ impl<'p, T> Sender<'p, T> {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.slot.is_left()
+    }
+
+    /// Ready when the receiver has been dropped; otherwise the waker of `cx` is woken when it is, in
+    /// place of the waker of an earlier call. It may also be woken without reason.
+    ///
+    /// For who works long on the answer. The waker is kept until it is woken or both ends have let
+    /// go.
+    pub fn poll_cancelled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // SAFETY: this is the only sender, and it has not answered.
+        if unsafe { self.slot.watch(cx.waker()) } {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Waits until the receiver has been dropped: for ever, if that receives.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn cancelled(&mut self) {
+        poll_fn(|cx| self.poll_cancelled(cx)).await;
     }
 }
 

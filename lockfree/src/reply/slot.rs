@@ -7,8 +7,9 @@ use core::task::Waker;
 use super::returned::{END, Returned};
 use crate::sync::UnsafeCell;
 use crate::sync::atomic::{
-    AtomicU32, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+    AtomicU32, Ordering, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
+use crate::wait::WakerCell;
 
 /// The value is in its cell; the sender touches it no more.
 pub(super) const SENT: u32 = 1;
@@ -20,8 +21,10 @@ const WAITING: u32 = 1 << 2;
 const WOKEN: u32 = 1 << 3;
 /// The receiver has let go, and the sender had not.
 const LEFT: u32 = 1 << 4;
-/// The bits above this one count the uses of the slot, and wrap.
-const GENERATION: u32 = 1 << 5;
+/// The sender has left a waker. It is set once in a use, before the answer.
+const WATCHED: u32 = 1 << 5;
+/// The bits from this one on count the uses of the slot, and wrap.
+const GENERATION: u32 = 1 << 6;
 
 /// Either answer: nothing more will come.
 pub(super) const ANSWERED: u32 = SENT | CLOSED;
@@ -50,6 +53,8 @@ pub(super) struct Slot<T> {
     home: UnsafeCell<*const Returned>,
     value: UnsafeCell<MaybeUninit<T>>,
     waker: UnsafeCell<MaybeUninit<Waker>>,
+    /// The sender's waker. Not under the protocol of the other cells: see the module.
+    watcher: WakerCell,
 }
 
 // SAFETY: the protocol gives each cell to one end at a time, so `T` moves between threads but is
@@ -68,6 +73,7 @@ impl<T> Slot<T> {
             home: UnsafeCell::new(ptr::null()),
             value: UnsafeCell::new(MaybeUninit::uninit()),
             waker: UnsafeCell::new(MaybeUninit::uninit()),
+            watcher: WakerCell::new(),
         }
     }
 
@@ -80,6 +86,19 @@ impl<T> Slot<T> {
     /// True when the receiver had been dropped before the answer.
     pub(super) fn is_left(&self) -> bool {
         self.word.load(Relaxed) & LEFT != 0
+    }
+
+    /// True when the receiver had been dropped; otherwise `waker` is woken when it is.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the sender and has not answered.
+    pub(super) unsafe fn watch(&self, waker: &Waker) -> bool {
+        if self.is_left() {
+            return true;
+        }
+        self.watcher.register(waker);
+        self.word.fetch_or(WATCHED, Relaxed) & LEFT != 0
     }
 
     /// Ends the sender's part with [`SENT`] or [`CLOSED`], and wakes who waits.
@@ -120,10 +139,7 @@ impl<T> Slot<T> {
             // SAFETY: the cell is the receiver's while WAITING is clear.
             unsafe { (*cell).write(waker) };
         });
-        let answered = self
-            .word
-            .compare_exchange(word, word | WAITING, Release, Acquire)
-            .err()?;
+        let answered = self.flip(word, WAITING, Release).err()?;
         // SAFETY: WAITING is still clear, and the waker was written above.
         drop(unsafe { self.take_waker() });
         Some(answered)
@@ -140,14 +156,25 @@ impl<T> Slot<T> {
         if word & WAITING == 0 || word & ANSWERED != 0 {
             return (word, None);
         }
-        match self
-            .word
-            .compare_exchange(word, word & !WAITING, Relaxed, Acquire)
-        {
+        match self.flip(word, WAITING, Relaxed) {
             // SAFETY: WAITING was set, so there is a waker; it is clear now, and the sender has
             // not answered before that, so the cell is the receiver's.
-            Ok(_) => (word & !WAITING, Some(unsafe { self.take_waker() })),
+            Ok(word) => (word, Some(unsafe { self.take_waker() })),
             Err(answered) => (answered, None),
+        }
+    }
+
+    /// Flips a bit of the receiver's in `word`, which it has read from the slot, and gives the word
+    /// after that; or the word with the answer, if that was first.
+    #[inline]
+    fn flip(&self, mut word: u32, bit: u32, order: Ordering) -> Result<u32, u32> {
+        loop {
+            match self.word.compare_exchange(word, word ^ bit, order, Acquire) {
+                Ok(_) => return Ok(word ^ bit),
+                Err(answered) if answered & ANSWERED != 0 => return Err(answered),
+                // The sender has left a waker, which it does once.
+                Err(watched) => word = watched,
+            }
         }
     }
 
@@ -158,27 +185,35 @@ impl<T> Slot<T> {
     /// The caller is the receiver, has taken the value, and touches the slot no more.
     #[inline]
     pub(super) unsafe fn leave(&self, word: u32) {
-        if word & WAITING == 0 {
-            // SAFETY: an answer that did not find WAITING was the last that the sender did.
-            unsafe { self.give_back(word) };
+        if word & (WAITING | WATCHED) == 0 {
+            // SAFETY: an answer that did not find WAITING was the last that the sender did, and it
+            // has left no waker.
+            unsafe { self.free(word) };
         } else {
             // SAFETY: as the caller promises.
-            unsafe { self.leave_waking() };
+            unsafe { self.leave_wakers(word) };
         }
     }
 
-    /// The rest of [`Slot::leave`] when the sender has a waker to take out.
+    /// The rest of [`Slot::leave`] when either end has left a waker.
     ///
     /// # Safety
     ///
-    /// As for [`Slot::leave`], and the answer found WAITING.
+    /// As for [`Slot::leave`].
     #[cold]
-    unsafe fn leave_waking(&self) {
-        let before = self.word.fetch_add(LEFT, AcqRel);
-        if before & WOKEN != 0 {
-            // SAFETY: the sender has let go with WOKEN, the receiver by the caller's promise.
-            unsafe { self.give_back(before) };
-        }
+    unsafe fn leave_wakers(&self, word: u32) {
+        let last = if word & WAITING == 0 {
+            word
+        } else {
+            let before = self.word.fetch_add(LEFT, AcqRel);
+            if before & WOKEN == 0 {
+                return;
+            }
+            before
+        };
+        // SAFETY: the sender has let go, with WOKEN or with an answer that did not find WAITING; the
+        // receiver by the caller's promise.
+        unsafe { self.give_back(last) };
     }
 
     /// Ends the receiver's part before the answer. Returns the word if the answer has come, with
@@ -186,22 +221,44 @@ impl<T> Slot<T> {
     ///
     /// # Safety
     ///
-    /// The caller is the receiver, has stopped waiting, and if this returns none it touches the
-    /// slot no more.
+    /// The caller is the receiver, has stopped waiting with `word`, and if this returns none it
+    /// touches the slot no more.
     pub(super) unsafe fn cancel(&self, word: u32) -> Option<u32> {
-        self.word
-            .compare_exchange(word, word | LEFT, Release, Acquire)
-            .err()
+        let left = match self.flip(word, LEFT, Release) {
+            Ok(left) => left,
+            Err(answered) => return Some(answered),
+        };
+        if left & WATCHED != 0 {
+            // The slot may be in another use by now; whoever is woken looks again.
+            self.watcher.wake();
+        }
+        None
     }
 
-    /// Makes the slot free for the next use.
+    /// Makes the slot free for the next use. Drops the sender's waker if it has left one.
     ///
     /// # Safety
     ///
     /// Both ends have let go, with `word` the last state; the caller saw it with acquire and
     /// touches the slot no more.
-    #[inline]
     pub(super) unsafe fn give_back(&self, word: u32) {
+        let watcher = if word & WATCHED == 0 {
+            None
+        } else {
+            self.watcher.take()
+        };
+        // SAFETY: as the caller promises.
+        unsafe { self.free(word) };
+        drop(watcher);
+    }
+
+    /// The rest of [`Slot::give_back`].
+    ///
+    /// # Safety
+    ///
+    /// As for [`Slot::give_back`], and the sender's waker has been taken out if it has left one.
+    #[inline]
+    unsafe fn free(&self, word: u32) {
         // SAFETY: only the owner of the pool writes `home`, and only while the slot is free.
         let home = self.home.with(|home| unsafe { *home });
         // SAFETY: `home` is null or was set by `set_home`, whose caller promised that it lives as

@@ -15,7 +15,18 @@
 //! registration.
 //!
 //! Invariant: `waker` is accessed only by who has set REGISTERING, or set WAKING on an idle cell.
+//!
+//! # What a stalled thread can delay
+//!
+//! No call waits for another. But while a thread is stopped in the middle of waking, each
+//! registration wakes its own waker at once, so that the waiter polls again and again instead of
+//! sleeping, and others who wake find nothing. While it is stopped in the middle of registering,
+//! wakes are left to it: the waiter is woken when it goes on.
+//!
+//! Code of others (cloning, dropping and waking a waker) runs where a panic does no harm: only the
+//! cloning runs while a bit is set, and a guard clears it.
 
+use core::fmt;
 use core::task::Waker;
 
 use crate::sync::atomic::{
@@ -70,6 +81,7 @@ impl WakerCell {
             waker.wake_by_ref();
             return;
         }
+        let registering = Registering(self);
         let previous = self.waker.with_mut(|cell| {
             // SAFETY: REGISTERING was set on an idle cell, so the waker is ours until it is cleared.
             let cell = unsafe { &mut *cell };
@@ -78,18 +90,7 @@ impl WakerCell {
                 cell => cell.replace(waker.clone()),
             }
         });
-        if self
-            .state
-            .compare_exchange(REGISTERING, IDLE, Release, Relaxed)
-            .is_err()
-        {
-            // SAFETY: REGISTERING is still set; a wake has left its duty to us.
-            let waker = self.waker.with_mut(|cell| unsafe { (*cell).take() });
-            self.state.swap(IDLE, Release);
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-        }
+        drop(registering);
         drop(previous);
     }
 
@@ -111,5 +112,34 @@ impl WakerCell {
         let waker = self.waker.with_mut(|cell| unsafe { (*cell).take() });
         self.state.fetch_and(!WAKING, Release);
         waker
+    }
+}
+
+impl fmt::Debug for WakerCell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WakerCell").finish_non_exhaustive()
+    }
+}
+
+/// A registration that is going on: REGISTERING was set on an idle cell, and is cleared when this is
+/// dropped, also by a panic.
+struct Registering<'c>(&'c WakerCell);
+
+impl Drop for Registering<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let Self(cell) = self;
+        if cell
+            .state
+            .compare_exchange(REGISTERING, IDLE, Release, Relaxed)
+            .is_err()
+        {
+            // SAFETY: REGISTERING is still set; a wake has left its duty to us.
+            let waker = cell.waker.with_mut(|cell| unsafe { (*cell).take() });
+            cell.state.swap(IDLE, Release);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
     }
 }

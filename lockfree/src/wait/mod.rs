@@ -1,8 +1,9 @@
-//! Waiting by hook: everything that waits takes a [`Context`](core::task::Context), and is woken through its waker. A
-//! thread, an async task and a kernel object differ only in who made the waker.
+//! Waiting by hook: everything that waits takes a [`Context`](core::task::Context), and is woken
+//! through its waker. A thread, an async task and a kernel object differ only in who made the waker.
 //!
-//! Structures offer `try_…` (never waits), `poll_…` (for futures and hooks) and `async` methods;
-//! with the feature `std`, [`block`] turns any `poll_…` into a call that parks the thread.
+//! Structures offer a `try_…` that never waits, and for who waits a future: an `async` method beside a
+//! `poll_…` for hooks, or a named future where the waiter has a place in a queue. With the feature
+//! `std`, `block` turns any `poll_…`, and `block_on` any future, into a call that parks the thread.
 
 mod cell;
 #[cfg(all(feature = "std", not(any(feature = "loom", feature = "shuttle"))))]
@@ -11,5 +12,5 @@ mod spin;
 
 pub use cell::WakerCell;
 #[cfg(all(feature = "std", not(any(feature = "loom", feature = "shuttle"))))]
-pub use park::block;
+pub use park::{block, block_on};
 pub use spin::Spin;

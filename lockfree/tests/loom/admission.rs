@@ -102,6 +102,20 @@ fn a_permit_that_was_taken_before_its_releaser_came_is_not_handed_over_too() {
 }
 
 #[test]
+fn owned_permits_take_turns_and_the_last_one_frees_the_gate() {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(|| {
+        let gate = Arc::new(Gate::new(1, 1));
+        let other = gate.clone();
+        let other = thread::spawn(move || block_on(Gate::acquire_owned(other, u64::MAX)).is_ok());
+        drop(Gate::try_acquire_owned(&gate));
+        drop(gate);
+        assert!(other.join().unwrap());
+    });
+}
+
+#[test]
 fn trying_and_waiting_exclude_each_other() {
     check(1, |guarded| {
         let other = spawn(guarded, |guarded| {

@@ -18,6 +18,13 @@ fn yielding<T>(poll: Poll<T>) -> Poll<T> {
     poll
 }
 
+/// What a notification announces, or what is published: loom watches it.
+struct Announced(UnsafeCell<u32>);
+
+// SAFETY: written before a notification or by its writer, read after it or by its reader; that is what
+// loom checks.
+unsafe impl Sync for Announced {}
+
 fn check(model: fn()) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(3);
@@ -58,6 +65,29 @@ fn a_value_is_edited_in_place_while_another_is_read() {
         });
         for _ in 0..2 {
             let [one, two] = *reader.latest();
+            assert_eq!(one, two);
+        }
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn a_value_stays_while_it_is_read() {
+    check(|| {
+        let (mut writer, mut reader) = triple_buffer(|| Announced(UnsafeCell::new(0)));
+        let other = thread::spawn(move || {
+            for value in 1..=2 {
+                // SAFETY: the writer has the buffer alone; loom reports it if not.
+                writer.edit(|it| it.0.with_mut(|word| unsafe { *word = value }));
+            }
+        });
+        for _ in 0..2 {
+            let value = reader.latest();
+            let [one, two] = [(); 2].map(|()| {
+                thread::yield_now();
+                // SAFETY: nobody writes what the reader has; loom reports it if not.
+                value.0.with(|word| unsafe { *word })
+            });
             assert_eq!(one, two);
         }
         other.join().unwrap();
@@ -118,7 +148,7 @@ fn two_readers_share_a_seqlock() {
     builder.preemption_bound = Some(2);
     builder.check(|| {
         let (mut writer, mut reader) = seqlock([0, 0]);
-        let clone = reader.clone();
+        let mut clone = reader.clone();
         let other = thread::spawn(move || {
             if let Some([one, two]) = clone.try_read() {
                 assert_eq!(one, two);
@@ -131,12 +161,6 @@ fn two_readers_share_a_seqlock() {
         third.join().unwrap();
     });
 }
-
-/// What a notification announces.
-struct Announced(UnsafeCell<u32>);
-
-// SAFETY: written before a notification, read after it; that is what loom checks.
-unsafe impl Sync for Announced {}
 
 #[test]
 fn what_was_changed_before_a_notification_is_seen_after_it() {

@@ -1,12 +1,13 @@
 //! The inboxes under every interleaving.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc as StdArc;
 use std::sync::atomic::{AtomicUsize as StdAtomicUsize, Ordering::SeqCst};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use hallows_lockfree::mpsc::intrusive::{self, Node};
-use hallows_lockfree::mpsc::{self, TryRecvError, TrySendError};
+use hallows_lockfree::mpsc::{self, SendError, TryRecvError, TrySendError};
 use loom::future::block_on;
 use loom::thread;
 
@@ -51,8 +52,14 @@ fn wait<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> T {
     }))
 }
 
-fn recv<T>(receiver: &mut mpsc::Receiver<T>) -> Option<T> {
+fn recv<T, const WAIT: bool>(receiver: &mut mpsc::Receiver<T, WAIT>) -> Option<T> {
     wait(|cx| receiver.poll_recv(cx))
+}
+
+/// Sends when there is room.
+fn send<T>(sender: &mpsc::WaitSender<T>, value: T) -> Result<(), SendError<T>> {
+    let mut sending = sender.send(value);
+    wait(|cx| Pin::new(&mut sending).poll(cx))
 }
 
 #[test]
@@ -68,6 +75,22 @@ fn a_sleeping_receiver_gets_the_values_of_a_sender_in_order() {
             assert_eq!(recv(&mut receiver), Some(value));
         }
         one.join().expect("no panic");
+    });
+}
+
+/// The receiver passes the slots of both values by before it sees either of them.
+#[test]
+fn values_of_a_sender_come_in_order_from_behind_two_gaps() {
+    model(3, || {
+        let (sender, mut receiver) = mpsc::unbounded();
+        let one = thread::spawn(move || {
+            sender.send(0).expect("the receiver lives");
+            sender.send(1).expect("the receiver lives");
+        });
+        let early: Vec<_> = (0..3).filter_map(|_| receiver.try_recv().ok()).collect();
+        one.join().expect("no panic");
+        let late = std::iter::from_fn(|| receiver.try_recv().ok());
+        assert!(early.into_iter().chain(late).eq(0..2));
     });
 }
 
@@ -160,18 +183,16 @@ fn what_is_sent_while_the_receiver_goes_is_dropped_once_or_given_back() {
         let drops = StdArc::new(StdAtomicUsize::new(0));
         let (sender, mut receiver) = mpsc::unbounded();
         let other = sender.clone();
-        let values = [(); 2].map(|()| Counted::new(&drops));
-        let one = thread::spawn(move || {
-            let sent = values.map(|value| sender.send(value).is_ok());
-            assert!(sent[0] || !sent[1]);
+        let senders = [sender, other].map(|sender| {
+            let value = Counted::new(&drops);
+            thread::spawn(move || drop(sender.send(value)))
         });
-        let value = Counted::new(&drops);
-        let two = thread::spawn(move || drop(other.send(value)));
         drop(receiver.try_recv());
         drop(receiver);
-        one.join().expect("no panic");
-        two.join().expect("no panic");
-        assert_eq!(drops.load(SeqCst), 3);
+        for sender in senders {
+            sender.join().expect("no panic");
+        }
+        assert_eq!(drops.load(SeqCst), 2);
     });
 }
 
@@ -212,6 +233,153 @@ fn a_bounded_channel_passes_values_on_when_there_is_room_again() {
         assert_eq!(recv(&mut receiver), Some(1));
         one.join().expect("no panic");
     });
+}
+
+#[test]
+fn what_is_sent_while_the_receiver_closes_is_received_once_or_given_back() {
+    model(3, || {
+        let drops = StdArc::new(StdAtomicUsize::new(0));
+        let (sender, mut receiver) = mpsc::unbounded();
+        let values = [(); 2].map(|()| Counted::new(&drops));
+        let one = thread::spawn(move || {
+            let sent = values.map(|value| sender.send(value).is_ok());
+            assert!(sent[0] || !sent[1]);
+            sent.into_iter().filter(|sent| *sent).count()
+        });
+        receiver.close();
+        let received = std::iter::from_fn(|| recv(&mut receiver)).count();
+        assert_eq!(one.join().expect("no panic"), received);
+        assert_eq!(drops.load(SeqCst), 2);
+        assert!(matches!(
+            receiver.try_recv(),
+            Err(TryRecvError::Disconnected)
+        ));
+    });
+}
+
+#[test]
+fn two_senders_race_with_the_closing_of_a_bounded_channel() {
+    model(2, || {
+        let (sender, mut receiver) = mpsc::bounded(4);
+        let other = sender.clone();
+        let senders = [sender, other]
+            .map(|sender| thread::spawn(move || u32::from(sender.try_send(()).is_ok())));
+        let early = u32::from(receiver.try_recv().is_ok());
+        receiver.close();
+        let mut received = early;
+        while recv(&mut receiver).is_some() {
+            received += 1;
+        }
+        let sent = senders.map(|sender| sender.join().expect("no panic"));
+        assert_eq!(sent[0] + sent[1], received);
+    });
+}
+
+/// The receiver takes one value and looks no more.
+#[test]
+fn a_sender_that_waits_is_woken_by_a_single_receive() {
+    model(3, || {
+        let (sender, mut receiver) = mpsc::waiting(1);
+        assert_eq!(sender.try_send(0), Ok(()));
+        let one = thread::spawn(move || send(&sender, 1));
+        assert_eq!(receiver.try_recv(), Ok(0));
+        assert_eq!(one.join().expect("no panic"), Ok(()));
+        assert_eq!(receiver.try_recv(), Ok(1));
+    });
+}
+
+#[test]
+fn a_sender_and_a_receiver_that_wait_wake_each_other() {
+    model(2, || {
+        let (sender, mut receiver) = mpsc::waiting(1);
+        let one = thread::spawn(move || {
+            for value in 0..2 {
+                assert_eq!(send(&sender, value), Ok(()));
+            }
+        });
+        for value in 0..2 {
+            assert_eq!(recv(&mut receiver), Some(value));
+        }
+        assert_eq!(recv(&mut receiver), None);
+        one.join().expect("no panic");
+    });
+}
+
+#[test]
+fn two_sends_that_wait_are_both_woken_by_a_batch() {
+    model(2, || {
+        let (sender, mut receiver) = mpsc::waiting(2);
+        for value in [1, 2] {
+            assert_eq!(sender.try_send(value), Ok(()));
+        }
+        let one = thread::spawn(move || {
+            let mut sendings = [3, 4].map(|value| Some(sender.send(value)));
+            wait(|cx| {
+                for sending in &mut sendings {
+                    if let Some(waiting) = sending
+                        && waiting.poll_send(cx).is_ready()
+                    {
+                        *sending = None;
+                    }
+                }
+                let ready = sendings.iter().all(Option::is_none);
+                if ready {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            });
+        });
+        let mut values = Vec::new();
+        assert_eq!(receiver.try_recv_many(&mut values, 2), Ok(2));
+        one.join().expect("no panic");
+        assert_eq!(receiver.try_recv_many(&mut values, 3), Ok(2));
+        // Whichever is polled first when there is room goes first.
+        assert_eq!(values.into_iter().sum::<u32>(), 10);
+    });
+}
+
+#[test]
+fn a_sender_that_gives_up_passes_its_wake_on() {
+    model(2, || {
+        let (sender, mut receiver) = mpsc::waiting(1);
+        assert_eq!(sender.try_send(0), Ok(()));
+        let other = sender.clone();
+        let fickle = thread::spawn(move || {
+            let mut sending = pin!(other.send(1));
+            let mut cx = Context::from_waker(Waker::noop());
+            sending.as_mut().poll(&mut cx).is_ready()
+        });
+        let patient = thread::spawn(move || send(&sender, 2));
+        assert_eq!(receiver.try_recv(), Ok(0));
+        if fickle.join().expect("no panic") {
+            // There is room for the other.
+            assert!(recv(&mut receiver).is_some());
+        }
+        assert_eq!(patient.join().expect("no panic"), Ok(()));
+    });
+}
+
+#[test]
+fn a_sender_that_waits_gets_its_value_back_when_the_receiver_closes_or_goes() {
+    for goes in [false, true] {
+        model(3, move || {
+            let (sender, receiver) = mpsc::waiting(1);
+            assert_eq!(sender.try_send(0), Ok(()));
+            let one = thread::spawn(move || send(&sender, 1));
+            let mut receiver = Some(receiver);
+            if goes {
+                receiver = None;
+            } else if let Some(receiver) = &mut receiver {
+                receiver.close();
+            }
+            assert_eq!(one.join().expect("no panic"), Err(SendError(1)));
+            if let Some(mut receiver) = receiver {
+                assert_eq!(receiver.try_recv(), Ok(0));
+                assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
+            }
+        });
+    }
 }
 
 type Boxed = Box<Node<Counted>>;

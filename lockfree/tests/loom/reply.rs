@@ -81,6 +81,71 @@ fn an_answer_and_a_cancellation_meet_in_any_order() {
     });
 }
 
+/// Polls for the cancellation once and leaves a waker.
+fn watch_once(sender: &mut Sender<'static, Value>) -> bool {
+    block_on(std::future::poll_fn(|cx| {
+        Poll::Ready(sender.poll_cancelled(cx).is_ready())
+    }))
+}
+
+#[test]
+fn a_waiting_sender_hears_that_the_receiver_was_dropped() {
+    check(1, |pool| {
+        let (mut sender, mut receiver) = lend(pool);
+        let other = thread::spawn(move || {
+            block_on(sender.cancelled());
+            assert_eq!(sender.send(Arc::new(7)).map_err(|it| *it.0), Err(7));
+        });
+        poll_once(&mut receiver);
+        drop(receiver);
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn a_sender_may_begin_to_watch_while_the_receiver_waits_or_cancels() {
+    check(1, |pool| {
+        let (mut sender, mut receiver) = lend(pool);
+        let other = thread::spawn(move || {
+            watch_once(&mut sender);
+            drop(sender.send(Arc::new(7)));
+        });
+        if poll_once(&mut receiver).is_none() {
+            poll_once(&mut receiver);
+        }
+        drop(receiver);
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn an_answer_is_received_from_a_sender_that_watched() {
+    check(1, |pool| {
+        let (mut sender, receiver) = lend(pool);
+        let other = thread::spawn(move || {
+            let gone = watch_once(&mut sender);
+            assert!(!gone && sender.send(Arc::new(7)).is_ok());
+        });
+        assert_eq!(block_on(receiver).map(|value| *value), Ok(7));
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn a_receiver_that_still_wakes_does_not_keep_the_next_sender_from_hearing() {
+    check(1, |pool| {
+        let (mut sender, receiver) = lend(pool);
+        watch_once(&mut sender);
+        let other = thread::spawn(move || drop(receiver));
+        drop(sender);
+        let (mut sender, receiver) = lend(pool);
+        drop(receiver);
+        block_on(sender.cancelled());
+        drop(sender);
+        other.join().unwrap();
+    });
+}
+
 #[test]
 fn both_ends_may_be_dropped_at_once() {
     check(1, |pool| {

@@ -64,7 +64,7 @@ fn a_seqlock_is_a_register_when_it_is_read() {
             let history = Recorder::<Register>::new();
             let readers: Vec<_> = (0..2)
                 .map(|_| {
-                    let (reader, history) = (reader.clone(), history.clone());
+                    let (mut reader, history) = (reader.clone(), history.clone());
                     thread::spawn(move || {
                         for _ in 0..WRITES {
                             history.call(Op::Read, || {

@@ -7,6 +7,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use hallows_lockfree::map::{Map, WordMap};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::sync::Arc;
+use shuttle::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use shuttle::thread;
 
 use crate::linearize::{Model, Recorder};
@@ -129,35 +130,69 @@ fn histories_of_a_map_of_boxes_are_linearizable() {
     random_histories_are_linearizable!(Map<u64, u64, Hash>);
 }
 
+/// The same for both layouts; `$value` makes a value of a number, and `$number` a number of a value.
+macro_rules! only_updated_keys_are_never_missed {
+    ($map:ty, $value:expr, $number:expr) => {
+        let run = || {
+            let (value, number) = ($value, $number);
+            let map = Arc::new(<$map>::with_hasher(Hash::default()));
+            (0..2).for_each(|key| map.insert_with(key * 2, value(key * 2), |_| ()));
+            let (updates, others) = (map.clone(), map.clone());
+            let updates = thread::spawn(move || {
+                for round in 1..4 {
+                    assert!(updates.update(&2, |_| value(2 + round * 10)));
+                    assert!(updates.insert_with(0, value(round * 10), |old| old.is_some()));
+                }
+            });
+            let others = thread::spawn(move || {
+                for key in [4, 1, 3, 6] {
+                    let insert = |new| others.insert_with(key, value(new), |old| old.is_none());
+                    assert!(insert(5));
+                    assert_eq!(others.remove_with(&key, number), Some(5));
+                    assert!(insert(7));
+                }
+            });
+            for _ in 0..3 {
+                assert_eq!(map.get_with(&2, number).map(|value| value % 10), Some(2));
+                let mut met = [0; 7];
+                map.for_each(|key, value| {
+                    assert!(number(value) < 100);
+                    met[*key as usize] += 1;
+                });
+                assert_eq!((met[0], met[2]), (1, 1), "{met:?}");
+            }
+            updates.join().expect("no panic");
+            others.join().expect("no panic");
+            assert_eq!(map.len(), 6);
+        };
+        shuttle::check_random(run, 1_000);
+        shuttle::check_pct(run, 500, 3);
+    };
+}
+
 #[test]
 fn a_key_that_is_only_updated_is_never_missed() {
-    let run = || {
-        let map = Arc::new(WordMap::<u64, u64, Hash>::with_hasher(Hash::default()));
-        assert!((0..2).all(|key| map.insert(key * 2, key * 2).is_none()));
-        let (updates, others) = (map.clone(), map.clone());
-        let updates = thread::spawn(move || {
-            for round in 1..4 {
-                assert!(updates.update(&2, |_| 2 + round * 10));
-                assert!(updates.insert(0, round * 10).is_some());
-            }
-        });
-        let others = thread::spawn(move || {
-            for key in [4, 1, 3, 6] {
-                assert_eq!(others.insert(key, 5), None);
-                assert_eq!(others.remove(&key), Some(5));
-                assert_eq!(others.insert(key, 7), None);
-            }
-        });
-        for _ in 0..3 {
-            assert_eq!(map.get(&2).map(|value| value % 10), Some(2));
-            let mut met = [0; 7];
-            map.for_each(|key, _| met[*key as usize] += 1);
-            assert_eq!((met[0], met[2]), (1, 1), "{met:?}");
-        }
-        updates.join().expect("no panic");
-        others.join().expect("no panic");
-        assert_eq!(map.len(), 6);
-    };
-    shuttle::check_random(run, 1_000);
-    shuttle::check_pct(run, 500, 3);
+    only_updated_keys_are_never_missed!(
+        WordMap<u64, u64, Hash>,
+        |number: u64| number,
+        |value: &u64| *value
+    );
+}
+
+/// A number that is no number any more when it is dropped.
+struct Mortal(AtomicU64);
+
+impl Drop for Mortal {
+    fn drop(&mut self) {
+        self.0.store(u64::MAX, Relaxed);
+    }
+}
+
+#[test]
+fn a_boxed_key_that_is_only_updated_is_never_missed_and_its_box_not_freed_while_it_is_read() {
+    only_updated_keys_are_never_missed!(
+        Map<u64, Mortal, Hash>,
+        |number: u64| Mortal(AtomicU64::new(number)),
+        |value: &Mortal| value.0.load(Relaxed)
+    );
 }

@@ -1,7 +1,9 @@
 //! The inboxes under random schedules: every history is that of a first-in-first-out queue.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Waker};
 
 use hallows_lockfree::mpsc;
 use hallows_lockfree::mpsc::intrusive::{self, Node};
@@ -121,6 +123,41 @@ fn a_bounded_channel_is_a_queue() {
         );
     };
     shuttle::check_random(run, 300);
+}
+
+/// Sends when there is room, and sometimes gives up before and tries again.
+fn send(sender: &mpsc::WaitSender<u32>, value: u32) {
+    while thread_rng().gen_range(0..3) == 0 {
+        let mut sending = sender.send(value);
+        let mut cx = Context::from_waker(Waker::noop());
+        if Pin::new(&mut sending).poll(&mut cx).is_ready() {
+            return;
+        }
+        thread::yield_now();
+    }
+    block_on(sender.send(value)).expect("the receiver lives");
+}
+
+#[test]
+fn a_channel_whose_senders_wait_and_give_up_is_a_queue() {
+    for capacity in [1, 3] {
+        let run = move || {
+            let (sender, receiver) = mpsc::waiting(capacity);
+            let senders = (0..SENDERS).map(|_| {
+                let sender = sender.clone();
+                move |value| send(&sender, value)
+            });
+            let senders = senders.collect();
+            drop(sender);
+            record(
+                senders,
+                receiver,
+                |receiver| receiver.try_recv().ok(),
+                |receiver| block_on(poll_fn(|cx| receiver.poll_recv(cx))),
+            );
+        };
+        shuttle::check_random(run, 200);
+    }
 }
 
 #[test]

@@ -24,6 +24,8 @@ enum Slot {
 enum Op {
     Send(u32),
     DropSender,
+    /// Looks for the cancellation.
+    Watch,
     TryRecv,
     /// Waits; is recorded when it has an answer.
     Recv,
@@ -55,6 +57,8 @@ impl Model for Slot {
                 *self = Self::Closed;
                 Ret::Done
             }
+            (Op::Watch, Self::Cancelled) => Ret::Closed,
+            (Op::Watch, _) => Ret::Empty,
             (Op::TryRecv | Op::Recv, Self::Sent(value)) => {
                 *self = Self::Closed;
                 Ret::Value(value)
@@ -72,7 +76,17 @@ impl Model for Slot {
 type Sender = hallows_lockfree::reply::Sender<'static, u32>;
 type Receiver = hallows_lockfree::reply::Receiver<'static, u32>;
 
-fn answer(sender: Sender, value: u32, history: &Recorder<Slot>) {
+fn answer(mut sender: Sender, value: u32, history: &Recorder<Slot>) {
+    for _ in 0..thread_rng().gen_range(0..3) {
+        history.call(Op::Watch, || {
+            let polled = block_on(poll_fn(|cx| Poll::Ready(sender.poll_cancelled(cx))));
+            if polled.is_ready() {
+                Ret::Closed
+            } else {
+                Ret::Empty
+            }
+        });
+    }
     if thread_rng().gen_bool(0.7) {
         history.call(Op::Send(value), || match sender.send(value) {
             Ok(()) => Ret::Done,
@@ -162,4 +176,44 @@ fn uses(rounds: u32) {
 #[test]
 fn each_use_is_linearizable_and_slots_come_back() {
     shuttle::check_random(|| uses(8), 2000);
+}
+
+/// Each sender waits until its receiver has gone; slots are lent again while receivers still wake.
+fn cancellations(rounds: u32) {
+    let pool = Box::into_raw(Box::new(Pool::<u32>::new(2)));
+    {
+        // SAFETY: the pool is freed when all threads have been joined.
+        let pool: &'static Pool<u32> = unsafe { &*pool };
+        let mut threads = Vec::new();
+        for round in 0..rounds {
+            let (mut sender, mut receiver) = loop {
+                match pool.slot() {
+                    Ok(ends) => break ends,
+                    Err(_) => thread::yield_now(),
+                }
+            };
+            threads.push(thread::spawn(move || {
+                block_on(sender.cancelled());
+                assert_eq!(sender.send(round).map_err(|it| it.0), Err(round));
+            }));
+            threads.push(thread::spawn(move || {
+                if thread_rng().gen_bool(0.5) {
+                    assert!(
+                        block_on(poll_fn(|cx| Poll::Ready(receiver.poll_recv(cx)))).is_pending()
+                    );
+                }
+                drop(receiver);
+            }));
+        }
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    }
+    // SAFETY: all threads have been joined, and the ends they had are gone.
+    drop(unsafe { Box::from_raw(pool) });
+}
+
+#[test]
+fn each_sender_hears_of_its_cancellation() {
+    shuttle::check_random(|| cancellations(6), 2000);
 }

@@ -1,7 +1,7 @@
 //! Nodes taken from an inbox.
 
 use core::marker::PhantomData;
-use core::ptr::{NonNull, null_mut};
+use core::ptr::{self, NonNull, null_mut};
 
 use super::{Link, Linked};
 
@@ -40,7 +40,9 @@ impl<P: Linked> Batch<P> {
         while let Some(link) = NonNull::new(rest) {
             // SAFETY: the node is ours.
             let node = unsafe { link.as_ref() };
-            rest = node.next();
+            // The pointer may be of a node that was at this address before; the one that is there
+            // now was exposed when it was sent.
+            rest = ptr::with_exposed_provenance_mut(node.next().addr());
             node.set_next(batch.first);
             batch.first = link.as_ptr();
         }

@@ -7,7 +7,10 @@
 //!
 //! 1. A sender links its node to what `head` was and swaps it in by compare-exchange (release). It
 //!    only looks at the address of the node before, never into it: that one may be gone by then, and
-//!    be back at the same address, which does no harm.
+//!    another be at the same address, or the same one again. The compare-exchange succeeds then, and
+//!    the link means the one that is there now. But the pointer in it was made from the one of old,
+//!    by which nobody may access the new one. So it counts as an address, and each sender exposes
+//!    the provenance of its node.
 //! 2. The receiver swaps in "empty" (acquire) and owns all nodes that hung there. Each
 //!    compare-exchange continues the release of those before it, so one acquire sees all nodes. It
 //!    turns the chain around, once per node, and hands the nodes out, oldest first.
@@ -79,26 +82,30 @@ struct Inbox {
 impl Inbox {
     /// Puts `link` at the head; false if the receiver is gone.
     fn push(&self, link: NonNull<Link>) -> bool {
+        // The node that is sent next finds this one by its address (step 1).
+        link.as_ptr().expose_provenance();
         let mut head = self.head.load(Relaxed);
-        loop {
-            if head == CLOSED {
-                return false;
-            }
-            let next = if head == ASKED { EMPTY } else { head };
-            // SAFETY: the link is ours until it is at the head.
-            unsafe { link.as_ref() }.set_next(next);
-            match self
-                .head
-                .compare_exchange_weak(head, link.as_ptr(), AcqRel, Relaxed)
-            {
-                Ok(_) => break,
+        while head != CLOSED {
+            match self.replace(head, link) {
+                Ok(()) => return true,
                 Err(now) => head = now,
             }
         }
+        false
+    }
+
+    /// Puts `link` at the head if that is still `head`, and else gives what it is.
+    #[inline]
+    fn replace(&self, head: *mut Link, link: NonNull<Link>) -> Result<(), *mut Link> {
+        let next = if head == ASKED { EMPTY } else { head };
+        // SAFETY: the link is ours until it is at the head.
+        unsafe { link.as_ref() }.set_next(next);
+        self.head
+            .compare_exchange_weak(head, link.as_ptr(), AcqRel, Relaxed)?;
         if head == ASKED {
             self.waker.wake();
         }
-        true
+        Ok(())
     }
 }
 
@@ -263,6 +270,38 @@ impl<P: Linked> Drop for Receiver<P> {
         if is_node(head) {
             // SAFETY: as in `take_sent`.
             drop(unsafe { Batch::<P>::turned_around(head) });
+        }
+    }
+}
+
+#[cfg(all(test, not(any(feature = "loom", feature = "shuttle"))))]
+mod tests {
+    use alloc::boxed::Box;
+
+    use super::{Linked, Node, Relaxed, channel};
+
+    /// Miri watches that the node which is at the address now is not accessed by a pointer to the
+    /// one that was there before.
+    #[test]
+    fn a_sender_that_was_stopped_links_to_another_node_at_the_same_address() {
+        let (sender, mut receiver) = channel::<Box<Node<u32>>>();
+        let memory = Box::into_raw(Box::new(Node::new(0)));
+        // SAFETY: it came from a box.
+        assert!(sender.send(unsafe { Box::from_raw(memory) }).is_ok());
+        // A sender is stopped before its compare-exchange.
+        let head = sender.inbox.head.load(Relaxed);
+        let node = receiver.try_recv().expect("one was sent");
+        assert_eq!(Box::into_raw(node), memory);
+        // SAFETY: it is memory for a node, and nobody uses what is there.
+        unsafe { memory.write(Node::new(1)) };
+        // SAFETY: as above.
+        assert!(sender.send(unsafe { Box::from_raw(memory) }).is_ok());
+        // It goes on.
+        let link = Box::new(Node::new(2)).into_link();
+        link.as_ptr().expose_provenance();
+        while sender.inbox.replace(head, link).is_err() {}
+        for value in 1..=2 {
+            assert!(receiver.try_recv().is_ok_and(|node| node.value == value));
         }
     }
 }
