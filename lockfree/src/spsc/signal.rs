@@ -11,12 +11,12 @@
 //!
 //! Where several threads change the condition, or one for many waiters, swaps would be contended or
 //! many. Those fence and then look at `waiting` ([`notify_fenced`](Signal::notify_fenced)); for
-//! them, the waiting side fences as well. The two fences are sequentially consistent, so they have
-//! an order, and the same follows.
+//! them, the waiting side fences as well, between [`listen`](Signal::listen) and its look. The two
+//! fences are sequentially consistent, so they have an order, and the same follows.
 
 use core::task::Waker;
 
-use crate::sync::atomic::{AtomicBool, Ordering, fence};
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::wait::WakerCell;
 
 /// Where one side waits.
@@ -37,7 +37,6 @@ impl Signal {
     pub(crate) fn listen(&self, waker: &Waker) {
         self.waker.register(waker);
         self.waiting.swap(true, Ordering::AcqRel);
-        fence(Ordering::SeqCst);
     }
 
     /// Wakes who waits; to be called after the condition has changed.
@@ -48,7 +47,8 @@ impl Signal {
         }
     }
 
-    /// As [`notify`](Self::notify), for a caller that has fenced since the change.
+    /// As [`notify`](Self::notify), for a caller that has fenced since the change, where the
+    /// waiting side fences too.
     #[inline]
     pub(crate) fn notify_fenced(&self) {
         // Acquire: who clears a `waiting` that was set again sees the waker registered before it.

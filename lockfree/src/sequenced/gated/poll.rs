@@ -5,6 +5,7 @@ use core::task::{Context, Poll};
 
 use super::{Consumer, Publisher};
 use crate::sequenced::{Closed, Full};
+use crate::sync::atomic::{Ordering, fence};
 
 impl<T> Publisher<T, true> {
     /// Ready when `len` items can be published.
@@ -21,6 +22,7 @@ impl<T> Publisher<T, true> {
             return Poll::Ready(());
         }
         self.shared.rare.room.listen(cx.waker());
+        fence(Ordering::SeqCst);
         if self.room() >= len {
             return Poll::Ready(());
         }
@@ -66,6 +68,7 @@ impl<T> Consumer<T, true> {
             return Poll::Ready(result);
         }
         self.shared.seats.get(self.seat).items.listen(cx.waker());
+        fence(Ordering::SeqCst);
         self.has_items().map_or(Poll::Pending, Poll::Ready)
     }
 

@@ -117,6 +117,7 @@ impl<const WORDS: usize> Consumer<WORDS, true> {
             Err(ReadError::Empty) => self.shared.seats.get(self.seat).items.listen(cx.waker()),
             result => return Poll::Ready(result),
         }
+        fence(Ordering::SeqCst);
         match self.try_read() {
             Err(ReadError::Empty) => Poll::Pending,
             result => Poll::Ready(result),

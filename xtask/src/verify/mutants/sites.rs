@@ -93,7 +93,7 @@ fn walk(stream: TokenStream, arguments: bool, found: &mut Vec<Mutant>) {
             TokenTree::Group(group) => {
                 let text = group.stream().to_string().replace(' ', "");
                 let attribute = index > 0 && is_punct(&tokens[index - 1], '#');
-                if attribute && text == "cfg(test)" {
+                if attribute && (text == "cfg(test)" || text.starts_with("cfg(all(test,")) {
                     index = item_end(&tokens, index + 1);
                 } else {
                     let arguments = group.delimiter() == Delimiter::Parenthesis;
@@ -174,7 +174,8 @@ mod tests {
     #[test]
     fn imports_comments_and_tests_are_left_alone() {
         let text = "use x::{Acquire, fence};\n/// (Release)\nuse y::SeqCst;\n\
-            #[cfg(test)]\nmod tests { fn f() { a.load(SeqCst) } }\nfn g() { Release {}; }";
+            #[cfg(test)]\nmod tests { fn f() { a.load(SeqCst) } }\n\
+            #[cfg(all(test, not(x)))]\nmod more { fn f() { a.load(SeqCst) } }\nfn g() { Release {}; }";
         assert_eq!(mutants(text).expect("valid tokens"), []);
     }
 }
