@@ -17,9 +17,9 @@ use std::thread;
 
 use hallows_lockfree::map::{Map, WordMap};
 
-/// A count that Miri can afford.
-const fn few(count: usize) -> usize {
-    if cfg!(miri) { count / 400 } else { count }
+/// A count, or the smaller one that Miri can afford.
+const fn few(count: usize, miri: usize) -> usize {
+    if cfg!(miri) { miri } else { count }
 }
 
 /// Xorshift.
@@ -105,12 +105,12 @@ macro_rules! like_std {
 
 #[test]
 fn a_map_of_words_does_what_a_map_of_std_does() {
-    like_std!(WordMap::<u64, u64>::new(), few(100_000), |key| key);
+    like_std!(WordMap::<u64, u64>::new(), few(100_000, 12), |key| key);
 }
 
 #[test]
 fn a_map_of_boxes_does_what_a_map_of_std_does() {
-    like_std!(Map::<String, u64>::new(), few(50_000), |key: u64| key
+    like_std!(Map::<String, u64>::new(), few(50_000, 12), |key: u64| key
         .to_string());
 }
 
@@ -118,14 +118,14 @@ fn a_map_of_boxes_does_what_a_map_of_std_does() {
 fn maps_work_where_nearly_all_keys_collide() {
     type Colliding = BuildHasherDefault<Bad>;
     let words = WordMap::<u64, u64, Colliding>::with_hasher(Colliding::default());
-    like_std!(words, few(10_000), |key| key);
+    like_std!(words, few(10_000, 8), |key| key);
     let boxes = Map::<String, u64, Colliding>::with_hasher(Colliding::default());
-    like_std!(boxes, few(10_000), |key: u64| key.to_string());
+    like_std!(boxes, few(10_000, 8), |key: u64| key.to_string());
 }
 
 #[test]
 fn a_map_with_room_from_the_start_finds_everything_at_every_size() {
-    for entries in 0..few(8_000) as u64 {
+    for entries in 0..few(8_000, 4) as u64 {
         if entries.count_ones() <= 2 {
             let map = WordMap::<u64, u64>::with_capacity(entries as usize);
             (0..entries).for_each(|key| assert_eq!(map.insert(key, !key), None));
@@ -144,8 +144,9 @@ fn too_much_room_is_refused_at_once() {
 #[test]
 fn every_kind_of_word_comes_back_as_it_was() {
     let map = WordMap::<i8, char>::new();
-    (i8::MIN..=i8::MAX).for_each(|key| assert_eq!(map.insert(key, 'ß'), None));
-    assert!((i8::MIN..=i8::MAX).all(|key| map.get(&key) == Some('ß')));
+    let keys = || (i8::MIN..=i8::MAX).step_by(few(1, 30));
+    keys().for_each(|key| assert_eq!(map.insert(key, 'ß'), None));
+    assert!(keys().all(|key| map.get(&key) == Some('ß')));
     let map = WordMap::<(), i64>::new();
     assert_eq!((map.insert((), -1), map.get(&())), (None, Some(-1)));
     let map = WordMap::<bool, bool>::new();
@@ -156,13 +157,14 @@ fn every_kind_of_word_comes_back_as_it_was() {
 #[test]
 fn a_batch_of_gets_calls_back_in_order() {
     let map = WordMap::<u64, u64>::new();
-    (0..100).for_each(|key| assert!(map.insert(key, key + 1).is_none()));
-    let keys: Vec<u64> = (50..150).collect();
+    let there = few(100, 20) as u64;
+    (0..there).for_each(|key| assert!(map.insert(key, key + 1).is_none()));
+    let keys: Vec<u64> = (there / 2..there * 2).collect();
     let mut next = 0;
     map.get_many(&keys, |position, value| {
         assert_eq!(position, next);
         let key = keys[position];
-        assert_eq!(value.copied(), (key < 100).then_some(key + 1));
+        assert_eq!(value.copied(), (key < there).then_some(key + 1));
         next += 1;
     });
     assert_eq!(next, keys.len());
@@ -181,7 +183,8 @@ fn a_borrowed_key_finds_what_an_owned_one_inserted() {
 #[test]
 fn a_visitor_may_do_anything_with_the_map() {
     let map = Map::<u32, String>::new();
-    (0..100).for_each(|key| assert!(map.insert(key, key.to_string()).is_none()));
+    let count = few(100, 10) as u32;
+    (0..count).for_each(|key| assert!(map.insert(key, key.to_string()).is_none()));
     map.get_with(&7, |seven| {
         assert_eq!(map.remove(&7).as_ref(), Some(seven));
         assert_eq!(map.insert(7, "other".to_owned()), None);
@@ -193,7 +196,7 @@ fn a_visitor_may_do_anything_with_the_map() {
             map.remove(key);
         }
     });
-    assert!((1_000..1_100).all(|key| map.contains_key(&key)));
+    assert!((1_000..1_000 + count).all(|key| map.contains_key(&key)));
     assert!(map.update(&1_000, |old| {
         map.remove(&1_001);
         old.clone() + "!"
@@ -205,9 +208,7 @@ fn a_visitor_may_do_anything_with_the_map() {
 /// the table grows and chains change; this thread looks for the former all the time.
 macro_rules! never_absent {
     ($map:expr, $key:expr) => {{
-        const STAY: u64 = 64;
-        // Under Miri the others run as slowly, and all the time.
-        const ROUNDS: u64 = if cfg!(miri) { 60 } else { 400_000 };
+        const STAY: u64 = few(64, 8) as u64;
         let (map, stop) = ($map, AtomicBool::new(false));
         (0..STAY).for_each(|key| assert!(map.insert($key(key), key).is_none()));
         thread::scope(|scope| {
@@ -224,7 +225,7 @@ macro_rules! never_absent {
             });
             scope.spawn(|| {
                 let mut random = Random(8);
-                for round in 0..ROUNDS {
+                for round in 0..few(100_000, 12) as u64 {
                     let key = STAY + random.below(100 + round / 4);
                     map.insert($key(key), key);
                     map.remove(&$key(STAY + random.below(100 + round / 4)));
@@ -237,7 +238,7 @@ macro_rules! never_absent {
                 let key = random.below(STAY);
                 assert_eq!(map.get(&$key(key)).map(|value| value % STAY), Some(key));
                 rounds += 1;
-                if rounds.is_multiple_of(2_000) {
+                if rounds.is_multiple_of(few(2_000, 20) as u64) {
                     let mut met = vec![0; STAY as usize];
                     map.for_each(|key, value| {
                         if *key < $key(STAY) {
@@ -273,7 +274,7 @@ fn a_key_that_is_only_updated_is_never_missed_where_chains_are_long() {
 fn every_update_of_every_thread_counts() {
     const THREADS: u64 = 3;
     let (words, boxes) = (WordMap::<u64, u64>::new(), Map::<u64, u64>::new());
-    let rounds = few(60_000) as u64;
+    let rounds = few(60_000, 5) as u64;
     thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
@@ -295,7 +296,7 @@ fn every_update_of_every_thread_counts() {
 fn what_threads_insert_into_a_growing_map_is_there_and_what_they_remove_is_not() {
     const THREADS: u64 = 4;
     let map = WordMap::<u64, u64>::new();
-    let each = few(50_000) as u64;
+    let each = few(50_000, 6) as u64;
     thread::scope(|scope| {
         for thread in 0..THREADS {
             let map = &map;
@@ -317,7 +318,7 @@ fn what_threads_insert_into_a_growing_map_is_there_and_what_they_remove_is_not()
 
 #[test]
 fn all_threads_get_the_same_value_that_one_of_them_inserted() {
-    for _ in 0..few(2_000) {
+    for _ in 0..few(2_000, 2) {
         let (map, start) = (Map::<u32, u32>::new(), Barrier::new(3));
         let race = |mine| {
             start.wait();

@@ -12,7 +12,9 @@ use hallows_lockfree::mpsc::{self, SendError, TryRecvError, TrySendError, WaitSe
 use hallows_lockfree::wait::block;
 
 const SENDERS: u64 = 3;
-const EACH: u64 = if cfg!(miri) { 150 } else { 100_000 };
+const EACH: u64 = if cfg!(miri) { 100 } else { 100_000 };
+/// Where it takes longer.
+const EACH_SLOW: u64 = if cfg!(miri) { 10 } else { 30_000 };
 
 /// Counts its drops; may panic in one.
 struct Counted {
@@ -35,15 +37,15 @@ fn counted(drops: &Arc<AtomicUsize>) -> Counted {
 }
 
 /// Takes values of `SENDERS` senders until there are no more; checks that each sender's came in
-/// order and complete. A value is the sender's number times `EACH` and its own.
-fn check_all(mut next_value: impl FnMut() -> Option<u64>) {
+/// order and complete, which is `each`. A value is the sender's number times `EACH` and its own.
+fn check_all(each: u64, mut next_value: impl FnMut() -> Option<u64>) {
     let mut next = [0; SENDERS as usize];
     while let Some(value) = next_value() {
         let sender = usize::try_from(value / EACH).expect("a small number");
         assert_eq!(value % EACH, next[sender]);
         next[sender] += 1;
     }
-    assert_eq!(next, [EACH; SENDERS as usize]);
+    assert_eq!(next, [each; SENDERS as usize]);
 }
 
 #[test]
@@ -61,7 +63,7 @@ fn every_value_arrives_once_and_in_the_order_of_its_sender() {
             });
         }
         drop(sender);
-        check_all(|| block(|cx| receiver.poll_recv(cx)));
+        check_all(EACH, || block(|cx| receiver.poll_recv(cx)));
     });
     assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
 }
@@ -73,7 +75,7 @@ fn every_value_arrives_in_batches() {
         for number in 0..SENDERS {
             let sender = sender.clone();
             scope.spawn(move || {
-                for value in 0..EACH {
+                for value in 0..EACH_SLOW {
                     sender
                         .send(number * EACH + value)
                         .expect("the receiver lives");
@@ -83,7 +85,7 @@ fn every_value_arrives_in_batches() {
         drop(sender);
         let mut buffer = Vec::new();
         let mut batch = Vec::new().into_iter();
-        check_all(|| {
+        check_all(EACH_SLOW, || {
             batch.next().or_else(|| {
                 let count = block(|cx| receiver.poll_recv_many(cx, &mut buffer, 64));
                 assert!(count <= 64);
@@ -102,7 +104,7 @@ fn a_bounded_channel_never_holds_more_than_its_capacity() {
         for number in 0..SENDERS {
             let sender = sender.clone();
             scope.spawn(move || {
-                for value in 0..EACH {
+                for value in 0..EACH_SLOW {
                     let mut value = number * EACH + value;
                     while let Err(error) = sender.try_send(value) {
                         assert!(matches!(error, TrySendError::Full(_)));
@@ -113,7 +115,7 @@ fn a_bounded_channel_never_holds_more_than_its_capacity() {
             });
         }
         drop(sender);
-        check_all(|| {
+        check_all(EACH_SLOW, || {
             assert!(receiver.len() <= CAPACITY);
             block(|cx| receiver.poll_recv(cx))
         });
@@ -210,7 +212,7 @@ fn a_closed_channel_takes_nothing_and_gives_what_it_has() {
 
 #[test]
 fn each_value_sent_while_the_receiver_closes_is_received_or_given_back() {
-    let rounds = if cfg!(miri) { 2 } else { 1_000 };
+    let rounds = if cfg!(miri) { 1 } else { 1_000 };
     for _ in 0..rounds {
         let (sender, mut receiver) = mpsc::unbounded();
         thread::scope(|scope| {
@@ -250,7 +252,7 @@ fn each_value_is_dropped_once() {
 
 #[test]
 fn each_value_sent_while_the_receiver_goes_is_dropped_once() {
-    let rounds = if cfg!(miri) { 10 } else { 1_000 };
+    let rounds = if cfg!(miri) { 3 } else { 1_000 };
     for _ in 0..rounds {
         let drops = Arc::new(AtomicUsize::new(0));
         let (sender, mut receiver) = mpsc::unbounded();
@@ -295,7 +297,7 @@ fn a_receive_that_is_cancelled_loses_nothing() {
     let (node_sender, mut node_receiver) = intrusive::channel();
     let mut cx = Context::from_waker(Waker::noop());
     let mut buffer = Vec::new();
-    for value in 0..if cfg!(miri) { 200 } else { 1_000 } {
+    for value in 0..if cfg!(miri) { 20 } else { 1_000 } {
         assert!(pin!(receiver.recv()).poll(&mut cx).is_pending());
         assert!(
             pin!(receiver.recv_many(&mut buffer, 2))
@@ -328,27 +330,22 @@ fn send<T>(sender: &WaitSender<T>, value: T) -> Result<(), SendError<T>> {
 
 #[test]
 fn every_value_of_senders_that_wait_arrives_once_and_in_order() {
-    const EACH: u64 = if cfg!(miri) { 15 } else { 30_000 };
     for capacity in [1, 5] {
         let (sender, mut receiver) = mpsc::waiting(capacity);
         thread::scope(|scope| {
             for number in 0..SENDERS {
                 let sender = sender.clone();
                 scope.spawn(move || {
-                    for value in 0..EACH {
+                    for value in 0..EACH_SLOW {
                         assert_eq!(send(&sender, number * EACH + value), Ok(()));
                     }
                 });
             }
             drop(sender);
-            let mut next = [0; SENDERS as usize];
-            while let Some(value) = block(|cx| receiver.poll_recv(cx)) {
+            check_all(EACH_SLOW, || {
                 assert!(receiver.len() <= capacity);
-                let next = &mut next[usize::try_from(value / EACH).expect("a small number")];
-                assert_eq!(value % EACH, *next);
-                *next += 1;
-            }
-            assert_eq!(next, [EACH; SENDERS as usize]);
+                block(|cx| receiver.poll_recv(cx))
+            });
         });
     }
 }
@@ -491,7 +488,7 @@ fn a_send_that_is_done_is_not_to_be_polled() {
 
 #[test]
 fn waiting_alternates_with_sending() {
-    let trips = if cfg!(miri) { 50 } else { 5_000 };
+    let trips = if cfg!(miri) { 20 } else { 5_000 };
     let (there, mut there_receiver) = mpsc::unbounded();
     let (back, mut back_receiver) = intrusive::channel();
     thread::scope(|scope| {
@@ -518,14 +515,16 @@ fn every_node_arrives_once_and_in_the_order_of_its_sender() {
         for number in 0..SENDERS {
             let sender = sender.clone();
             scope.spawn(move || {
-                for value in 0..EACH {
+                for value in 0..EACH_SLOW {
                     let node = Box::new(Node::new(number * EACH + value));
                     assert!(sender.send(node).is_ok());
                 }
             });
         }
         drop(sender);
-        check_all(|| block(|cx| receiver.poll_recv(cx)).map(|node| node.value));
+        check_all(EACH_SLOW, || {
+            block(|cx| receiver.poll_recv(cx)).map(|node| node.value)
+        });
     });
     assert!(matches!(
         receiver.try_recv(),

@@ -73,6 +73,11 @@
 //!
 //! The idea of permits beside flags in one word with a list of intrusive nodes is that of tokio's
 //! semaphore; shedding is after "The Tail at Scale" and admission control in `WeChat`'s DAGOR.
+//!
+//! # Figures
+//! Ratios to peers, above 1 is better; how they were measured is in the README.
+//! - `admission`, acquire and release, 2 threads, CPU ns: 2.56 to tokio.
+//! - `admission`, the same through the queue, CPU ns: 1.97 to tokio.
 
 mod acquire;
 mod error;

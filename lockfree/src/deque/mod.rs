@@ -43,7 +43,8 @@
 //!    that a push writes only below `free_until` + capacity, and reads nothing that thieves write.
 //!    When this is used up, the owner reads `released` (acquire), then `head`: if `released` and its
 //!    own `taken_front` add up to `head`, every claim has been released, and `free_until` becomes
-//!    `head`. If they do not, somebody is still copying. The order of the two reads makes `head` at
+//!    `head`. If they do not, somebody is still copying, and `free_until` stays where it was at the
+//!    last look that succeeded, also where slots have become free since. The order of the two reads makes `head` at
 //!    least as new as every release that was counted; otherwise the sum could fit by chance.
 //!
 //! The remaining operations on `front` are relaxed: each is a read-modify-write, so it continues the
@@ -53,9 +54,10 @@
 //!
 //! The owner never loops: its operations are wait-free. A steal either succeeds, or says
 //! [`Steal::Retry`] because somebody else has just succeeded; thieves do not wait for each other. A
-//! thief that is stopped while it copies holds the slots of its own claim and of those after it:
-//! then at most the capacity, counted from its claim, can be pushed, and after that the owner gets its
-//! values back.
+//! thief that is stopped while it copies holds the slots of its own claim, of those after it, and of
+//! those before it that have become free since the owner's last look: room counts from that look, and
+//! the next one does not succeed. So at most the capacity, counted from there, can be pushed, and
+//! after that the owner gets its values back.
 //!
 //! # Limits
 //!
@@ -76,6 +78,11 @@
 //! run queue for claims of half that are copied afterwards; st3 for counting pops in the word
 //! that thieves compare. That releases are counted, so that several thieves can copy at
 //! a time and a push reads no shared word, is ours.
+//!
+//! # Figures
+//! Ratios to peers, above 1 is better; how they were measured is in the README.
+//! - `deque_owner`, push and pop of the owner, ns: 1.02 to crossbeam-deque, 1.23 to st3.
+//! - `deque_steal`, million tasks per second with a thief: 1.33 to st3, 2.79 to crossbeam-deque.
 
 mod shared;
 mod stealer;

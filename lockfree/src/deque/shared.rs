@@ -85,11 +85,13 @@ impl<T> Shared<T> {
     ///
     /// # Safety
     ///
-    /// The value must be the caller's (invariant 2), and be moved out once.
+    /// The value must be the caller's (invariant 2), it must have been written before (a tail beyond
+    /// `position` was acquired, or the caller is the owner), and be moved out once.
     #[inline]
     pub(super) unsafe fn read(&self, position: u32) -> T {
         self.slot(position).with(|slot| {
-            // SAFETY: nobody else writes to the slot, by this function's condition.
+            // SAFETY: it was written before, and nobody else writes to it now, by this function's
+            // condition.
             let value = unsafe { slot.read() };
             // SAFETY: the position has been pushed, so its slot holds a value (invariant 1).
             unsafe { value.assume_init() }
@@ -139,7 +141,8 @@ impl<T> Shared<T> {
         head
     }
 
-    /// Claims the oldest values, as many as `count` makes of how many there are. For thieves.
+    /// Claims the oldest values, as many as `count` makes of how many there are, and has acquired a
+    /// tail beyond them. For thieves.
     pub(super) fn claim(&self, count: impl FnOnce(u32) -> u32) -> Steal<Claim> {
         let front = self.front.load(Acquire);
         let from = head(front);

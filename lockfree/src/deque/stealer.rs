@@ -49,7 +49,8 @@ impl<T> Stealer<T> {
     /// Takes the oldest value.
     pub fn steal(&self) -> Steal<T> {
         self.shared.claim(|_| 1).map(|claim| {
-            // SAFETY: the position was claimed.
+            // SAFETY: `claim` gave us the position alone, and acquired a tail beyond it: what was
+            // written there comes before this.
             let value = unsafe { self.shared.read(claim.from) };
             self.shared.release(&claim);
             value

@@ -10,7 +10,7 @@ use crate::sync::Arc;
 /// Owner of a deque. There is one, which may move between threads but not be used by two.
 pub struct Worker<T> {
     pub(super) shared: Arc<Shared<T>>,
-    /// Slots of positions below this are free.
+    /// Slots of positions below this are free. Renewed when room is needed.
     free_until: Cell<u32>,
     /// Where `head` was when the owner last moved it or saw it: at `tail`, there is nothing.
     head_min: Cell<u32>,
@@ -72,8 +72,9 @@ impl<T> Worker<T> {
     ///
     /// # Errors
     ///
-    /// Gives the value back if there is no room, or if a thief is copying values whose slots would be
-    /// needed.
+    /// Gives the value back if there is no room. While a thief is copying, room counts from the last
+    /// time that the deque looked for some and nobody was copying: there may be less than
+    /// [`len`](Self::len) leaves.
     #[inline]
     pub fn push(&self, value: T) -> Result<(), Full<T>> {
         if self.room_for(1) == 0 {
@@ -163,7 +164,8 @@ impl<T> Worker<T> {
         from.claim(|len| self.room_for(len - len / 2)).map(|claim| {
             let tail = self.shared.tail();
             for index in 0..claim.count {
-                // SAFETY: the position was claimed.
+                // SAFETY: `claim` gave us the position alone, and acquired a tail beyond it: what was
+                // written there comes before this.
                 let value = unsafe { from.read(claim.from.wrapping_add(index)) };
                 // SAFETY: there is room for as many as were claimed, until `publish`.
                 unsafe { self.shared.write(tail.wrapping_add(index), value) };

@@ -42,6 +42,11 @@
 //!
 //! The structure is the well-known one of graphics, with the word as in the crate `triple_buffer`;
 //! waiting by the swap that publishes is our own.
+//!
+//! # Figures
+//! Ratios to peers, above 1 is better; how they were measured is in the README.
+//! - `latest_value`, million reads per second beside a writer: 0.99 to triple_buffer, 6.41 to
+//!   std-mutex.
 
 use core::error::Error;
 use core::fmt;

@@ -104,6 +104,21 @@
 //! lowest differing bit is that of Blink trees (Lehman and Yao, 1981) in another guise. DLHT's
 //! buckets of one line with three slots were tried first: at the same memory one search in ten had to
 //! go to an overflow bucket, which cost more than a second line beside the first.
+//!
+//! # Figures
+//! Ratios to peers, above 1 is better; how they were measured is in the README.
+//! - `map_95_5_1t`, million operations per second, 95% reads, 1 thread: 1.02 to hashbrown, 1.60 to
+//!   papaya, 1.27 to dashmap.
+//! - `map_95_5_2t`, the same, 2 threads: 2.14 to papaya, 3.07 to scc-hash-map, 2.46 to
+//!   scc-hash-index, 3.47 to dashmap, 2.42 to hashbrown-sharded.
+//! - `map_50_50_2t`, the same, 50% reads: 6.44 to papaya, 2.22 to scc-hash-map, 3.54 to
+//!   scc-hash-index, 2.55 to dashmap, 1.83 to hashbrown-sharded.
+//! - `map_95_5_2t`, 95% reads, 2 threads, entries in boxes: 0.64 to papaya, 0.92 to scc-hash-map,
+//!   1.04 to dashmap.
+//! - `map_bytes_per_entry`, bytes per entry of two words: 0.98 to hashbrown, 1.15 to scc-hash-map,
+//!   0.98 to dashmap, 1.48 to papaya.
+//! - `map_worst_insert`, slowest insertion while growing to a million, µs: 5.60 to scc-hash-map,
+//!   308.79 to hashbrown, 16.42 to dashmap.
 
 mod array;
 mod bucket;

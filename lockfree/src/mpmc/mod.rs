@@ -48,6 +48,15 @@
 //!
 //! The lists of waiters are behind a spin lock, which only those who wait, or wake somebody, take.
 //!
+//! # Limits
+//!
+//! - Positions wrap around. A thread that is stopped between reading a stamp and its compare-exchange,
+//!   while an exact multiple of 2³² positions are claimed at its end, would claim a slot that is not
+//!   ready: at 10 ns for each that needs a stop of 43 seconds, to the position. (On 64-bit machines it
+//!   is 2⁶⁴, thousands of years.)
+//! - A [`Push`] or [`Pop`] that is forgotten ([`core::mem::forget`]) while it waits stays in the list,
+//!   and the wake that it gets there wakes nobody else.
+//!
 //! # Source
 //!
 //! Dmitry Vyukov's bounded queue (2010). SCQ (Nikolaev, 2019) would be lock-free, for a second
@@ -59,6 +68,14 @@
 //! - With one consumer: [`mpsc`](crate::mpsc), where producers never meet a stopped one.
 //! - Where a thread must not depend on others that may be stopped for ever.
 //! - [`WaitQueue`] in interrupt handlers: its spin lock may be held by who was interrupted.
+//!
+//! # Figures
+//! Ratios to peers, above 1 is better; how they were measured is in the README.
+//! - `mpmc_1p1c`, million messages per second, 1 to 1: 0.76 to crossbeam-array-queue, 0.69 to
+//!   concurrent-queue, 1.25 to kanal.
+//! - `mpmc_2p2c`, million messages per CPU second, 2 to 2: 1.39 to kanal, 1.50 to
+//!   crossbeam-array-queue, 1.44 to concurrent-queue.
+//! - `mpmc_2p2c`, the same, with sides that sleep: 1.14 to kanal, 2.03 to crossbeam-channel.
 
 mod queue;
 pub(crate) mod waiters;

@@ -1,7 +1,8 @@
 //! Inboxes: many senders, one receiver.
 //!
-//! [`unbounded`] and [`bounded`] make channels for values, which this page is about;
-//! [`intrusive`] is an inbox for nodes that bring their own link along.
+//! [`unbounded`], [`bounded`] and [`waiting`] make channels for values, which this page is about; in
+//! the last, senders can wait for room. [`intrusive`] is an inbox for nodes that bring their own link
+//! along.
 //!
 //! # Protocol
 //!
@@ -10,7 +11,7 @@
 //!
 //! 1. A sender takes a ticket: one `fetch_add` on `tail`, and it has the position that is its own
 //!    (in a bounded channel a compare-exchange, so that there is never a ticket too many). The
-//!    order of tickets is the order of values.
+//!    order of tickets is the order of values, except around gaps (5).
 //! 2. It loads `newest`, a segment near the tail, and walks from there to the segment of its
 //!    position: on, making segments that are not there yet, or back, if others have moved `newest`
 //!    on meanwhile. Whoever walks on moves `newest` along.
@@ -21,9 +22,10 @@
 //!    the position, so segments that are used again need no clearing.
 //! 5. If the ticket at the cursor is issued but the value does not come, its sender was interrupted
 //!    between 1 and 3. The receiver remembers the slot as a gap and passes it by. Before it takes a
-//!    value from behind a gap it looks at the gaps once more: a sender fills its slots in order, so
-//!    what it sent before is seen now. Without the second look, values of one sender could
-//!    overtake each other.
+//!    value at the cursor or from a gap, it looks once more at all gaps before: a sender fills its
+//!    slots in order, so whoever sees a value sees what its sender sent before. If that is in a gap
+//!    which looked empty a moment ago, it goes first, and the gaps before it are looked at again.
+//!    Without these looks, values of one sender could overtake each other.
 //! 6. "Empty" is answered only when the cursor has reached `tail`. Then at the time when the
 //!    receiver began to look nothing was completely sent that was not received: a slot found empty
 //!    was empty then, and tickets not seen were not issued then. So the channel is linearizable as
@@ -43,9 +45,24 @@
 //!    is cleared before the wake: after it, it might be a newer one.
 //! 9. Senders that had their ticket before the mark do not see it. If such a value is on the way,
 //!    the receiver does not sleep but has itself polled again at once.
-//! 10. The last sender marks `tail` as closed, then wakes. The receiver marks it, waits for values
-//!     on the way and drops all: else such a value, with whatever waits for its drop, would live as
-//!     long as any sender does.
+//! 10. The last sender marks `tail` as closed, then wakes. The receiver marks it when it closes the
+//!     channel, and remembers the tail of that time as the end: what has a ticket before it is still
+//!     received, and tickets after it, which senders take until they see the mark, do not count.
+//!     When the receiver goes it closes, waits for values on the way and drops all: else such a
+//!     value, with whatever waits for its drop, would live as long as any sender does.
+//!
+//! Waiting for room ([`waiting`]):
+//!
+//! 11. A sender that finds no room enters a list and tries again. The receiver counts what it has
+//!     received, then looks whether the list has anybody, and wakes so many, first come first. Each
+//!     puts a SeqCst fence between the two: one sees the other. Without the fences both could miss.
+//!     Closing does the same, and wakes all.
+//! 12. A sender that was woken but gives up, or has got other room, wakes the next one if there is
+//!     room: else the room that it was woken for would stay empty while others wait. The list is
+//!     that of [`mpmc::WaitQueue`](crate::mpmc::WaitQueue), behind a spin lock that only those who
+//!     wait, or wake somebody, take.
+//!
+//! Every receive pays for the fence, a batch only once. So waiting is a choice of type.
 //!
 //! # Memory orders
 //!
@@ -66,6 +83,19 @@
 //!   which is given back an issue of tickets later, and a spare one;
 //! - keeps the receiver from sleeping (9) and from going (10): it is polled again and again.
 //!
+//! A sender that is stopped in 8, after its ticket for which it saw the mark and before it wakes, is
+//! the only one to wake a receiver that sleeps: until then that does not learn of later values.
+//!
+//! # Limits
+//!
+//! - Positions wrap around. On 32-bit machines a sender of a bounded channel that is stopped while it
+//!   looks for room, for as long as 2²⁹ values are sent, may note a count of received values that
+//!   looks newer than the true one; from then on the capacity is not kept.
+//! - Where a failed allocation unwinds instead of ending the program, a sender that gets no memory
+//!   for a segment leaves a ticket that is never filled, as if it were stopped for ever.
+//! - A future of [`BoundedSender::send`] that is forgotten ([`core::mem::forget`]) while it waits
+//!   stays in the list, and the wake that it gets there wakes nobody else.
+//!
 //! # Source
 //!
 //! Tickets into segments and receiving around slow senders: Jiffy (Adas and Friedman, 2020). When a
@@ -79,9 +109,18 @@
 //!   faster and allocates nothing.
 //! - For things that already live in a box or an arc: [`intrusive`] sends them without a copy.
 //! - For large values: a segment has room for 128. Box them.
-//! - Where senders must wait for room: [`mpmc::WaitQueue`](crate::mpmc::WaitQueue) can.
+//! - [`waiting`] in interrupt handlers: its spin lock may be held by who was interrupted.
 //! - Where the receiver has strict priority over its senders on the same core: by 9 and 10 it may
 //!   poll for ever what only they can finish. [`intrusive`] has no such state.
+//!
+//! # Figures
+//! Ratios to peers, above 1 is better; how they were measured is in the README.
+//! - `mpsc_2p1c`, million messages per second, 2 senders: 1.93 to crossbeam-channel, 2.72 to
+//!   std-mpsc, 1.39 to kanal, 1.66 to mutex-vec.
+//! - `mpsc_2p1c`, the same, bounded to 1,024: 1.23 to crossbeam-channel-bounded, 1.51 to
+//!   std-sync-channel, 0.95 to kanal.
+//! - `mpsc_2p1c`, the same, linked nodes without allocation: 1.54 to crossbeam-channel, 1.23 to
+//!   crossbeam-seg-queue.
 
 mod bounded;
 mod channel;

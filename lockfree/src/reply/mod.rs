@@ -86,6 +86,10 @@
 //!
 //! The state machine resembles that of the crate `oneshot`; the pool, and letting go without a
 //! read-modify-write, are our own.
+//!
+//! # Figures
+//! Ratios to peers, above 1 is better; how they were measured is in the README.
+//! - `reply_slot`, ask, answer and receive, CPU ns: 1.82 to oneshot, 2.81 to tokio.
 
 mod error;
 mod pool;

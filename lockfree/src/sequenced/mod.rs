@@ -16,6 +16,15 @@
 //! # When not to use it
 //! If each item is for one consumer, use a queue. If only the newest value matters, use the triple
 //! buffer. With several publishers, collect through the MPSC inbox and publish from its consumer.
+//!
+//! # Figures
+//! Ratios to peers, above 1 is better; how they were measured is in the README.
+//! - `ring_1p1c`, million items per second, 1 consumer, one by one: 2.23 to disruptor, 24.58 to
+//!   tokio-broadcast, 14.87 to bus.
+//! - `ring_1p1c`, the same, 64 at a time: 1.05 to disruptor-batch64.
+//! - `ring_1p2c`, 2 consumers, one by one: 2.44 to disruptor, 21.52 to tokio-broadcast, 11.24 to
+//!   bus.
+//! - `ring_1p2c`, the same, 64 at a time: 1.23 to disruptor-batch64.
 
 mod error;
 pub mod gated;

@@ -42,6 +42,15 @@
 //! asleep until then. One producer and one consumer, by type: use the MPSC inbox for several senders. For a value of
 //! which only the newest matters use the triple buffer; for several readers of each item, the
 //! sequenced ring.
+//!
+//! # Figures
+//! Ratios to peers, above 1 is better; how they were measured is in the README.
+//! - `spsc_single`, million messages per second, one by one: 2.36 to rtrb, 2.58 to ringbuf, 3.47 to
+//!   std-sync-channel, 5.03 to crossbeam-channel.
+//! - `spsc_single`, the same, with sides that can wait: 1.86 to std-sync-channel, 2.70 to
+//!   crossbeam-channel.
+//! - `spsc_chunk64`, million messages per second, 64 at a time: 0.91 to rtrb, 2.27 to ringbuf.
+//! - `spsc_rtt`, there and back, ns: 1.25 to rtrb, 1.56 to ringbuf, 0.84 to atomics.
 
 mod consumer;
 mod error;

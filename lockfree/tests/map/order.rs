@@ -43,14 +43,14 @@ impl Model for Std {
 
 macro_rules! check {
     ($new:expr) => {
-        for seed in 1..=few(300).max(3) as u64 {
+        for seed in 1..=few(300, 1) as u64 {
             let (map, recorder) = ($new, Recorder::<Std>::new());
             thread::scope(|scope| {
                 for thread in 0..3 {
                     let (map, recorder) = (&map, recorder.clone());
                     scope.spawn(move || {
                         let mut random = Random(seed << 8 | thread);
-                        for round in 0..30 {
+                        for round in 0..few(30, 3) as u64 {
                             let (key, value) = (random.below(4), thread << 32 | round);
                             let op = match random.below(5) {
                                 0 => Op::Get(key),

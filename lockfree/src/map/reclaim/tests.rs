@@ -9,10 +9,7 @@ use super::super::table::{Hold, Search, Table};
 use super::{Box, Domain, FREE_EVERY, Node, Relaxed, STRIPES};
 
 /// Shares a count; its drop panics if it is told to.
-struct Explosive(
-    #[expect(dead_code, reason = "its count is looked at")] Arc<()>,
-    bool,
-);
+struct Explosive(Arc<()>, bool);
 
 impl Drop for Explosive {
     fn drop(&mut self) {
@@ -47,6 +44,30 @@ fn a_thread_that_stops_before_it_takes_its_list_leaves_it_to_the_next() {
     // SAFETY: from a box, and in no map.
     unsafe { domain.retire(node) };
     assert_eq!(Arc::strong_count(&alive), 1 + (STRIPES - 1) * FREE_EVERY);
+}
+
+#[test]
+fn who_finds_all_slots_taken_shows_a_node_in_another_block_and_it_is_not_freed() {
+    let (domain, alive) = (Domain::new(), Arc::new(()));
+    let node = || Box::into_raw(Node::new(Explosive(alive.clone(), false)));
+    let (taken, read) = (node(), node());
+    let slots = || domain.slots.lines.iter().flat_map(|line| &line.0);
+    slots().for_each(|slot| slot.store(taken, Relaxed));
+    let shown = domain.protect(read);
+    for stripe in &domain.retired {
+        stripe.count.store(FREE_EVERY - 1, Relaxed);
+    }
+    // SAFETY: from a box, and retired once.
+    unsafe { domain.retire(read) };
+    // SAFETY: as if it had been in a map when it was shown.
+    let held = unsafe { shown.confirm(read) };
+    assert_eq!(Arc::strong_count(&held.0), 3);
+    drop(held);
+    slots().for_each(|slot| slot.store(core::ptr::null_mut(), Relaxed));
+    // SAFETY: from a box; nobody reads it.
+    drop(unsafe { Box::from_raw(taken) });
+    drop(domain);
+    assert_eq!(Arc::strong_count(&alive), 1);
 }
 
 /// Under Miri this shows whether a pointer is used that belongs to what was freed.
