@@ -1,6 +1,6 @@
 //! Inboxes: many senders, one receiver.
 //!
-//! [`unbounded`], [`bounded`] and [`waiting`] make channels for values, which this page is about; in
+//! [`unbounded`], [`bounded`](bounded()) and [`waiting`] make channels for values, which this page is about; in
 //! the last, senders can wait for room. [`intrusive`] is an inbox for nodes that bring their own link
 //! along.
 //!
