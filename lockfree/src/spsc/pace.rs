@@ -14,7 +14,8 @@
 const ENOUGH: usize = 128;
 /// So many looks that found few, with none in vain between them, are a stream.
 const STREAM: u8 = 2;
-/// Some times what it takes to fetch a cache line from another core: 0.1 to 0.5 µs.
+/// Meant as some times what it takes to fetch a cache line from another core; what a pause takes
+/// differs by processor. Chosen by measuring, on one machine.
 const PAUSES: u32 = 8;
 
 /// How many looks in succession have found few items.

@@ -6,8 +6,8 @@
 //!
 //! Swaps of one word have an order, and acquire and release. If the waiter's is the earlier, the
 //! other side finds `waiting` set and sees the registered waker; if it is the later, the waiter sees
-//! the condition. Plain loads and stores would let both miss each other. A swap takes half the time
-//! of a fence here, for the word is on no cache line that anybody else touches while nobody waits.
+//! the condition. Plain loads and stores would let both miss each other. A swap is cheap
+//! here, for the word is on no cache line that anybody else touches while nobody waits.
 //!
 //! Where several threads change the condition, or one for many waiters, swaps would be contended or
 //! many. Those fence and then look at `waiting` ([`notify_fenced`](Signal::notify_fenced)); for
