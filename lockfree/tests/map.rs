@@ -124,8 +124,9 @@ fn maps_work_where_nearly_all_keys_collide() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "other tests show Miri the same")]
 fn a_map_with_room_from_the_start_finds_everything_at_every_size() {
-    for entries in 0..few(8_000, 4) as u64 {
+    for entries in 0..8_000_u64 {
         if entries.count_ones() <= 2 {
             let map = WordMap::<u64, u64>::with_capacity(entries as usize);
             (0..entries).for_each(|key| assert_eq!(map.insert(key, !key), None));
@@ -136,17 +137,18 @@ fn a_map_with_room_from_the_start_finds_everything_at_every_size() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "other tests show Miri the same")]
 fn too_much_room_is_refused_at_once() {
     let map = || WordMap::<u64, u64>::with_capacity(usize::MAX);
     assert!(std::panic::catch_unwind(map).is_err());
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "other tests show Miri the same")]
 fn every_kind_of_word_comes_back_as_it_was() {
     let map = WordMap::<i8, char>::new();
-    let keys = || (i8::MIN..=i8::MAX).step_by(few(1, 30));
-    keys().for_each(|key| assert_eq!(map.insert(key, 'ß'), None));
-    assert!(keys().all(|key| map.get(&key) == Some('ß')));
+    (i8::MIN..=i8::MAX).for_each(|key| assert_eq!(map.insert(key, 'ß'), None));
+    assert!((i8::MIN..=i8::MAX).all(|key| map.get(&key) == Some('ß')));
     let map = WordMap::<(), i64>::new();
     assert_eq!((map.insert((), -1), map.get(&())), (None, Some(-1)));
     let map = WordMap::<bool, bool>::new();
@@ -155,16 +157,16 @@ fn every_kind_of_word_comes_back_as_it_was() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "other tests show Miri the same")]
 fn a_batch_of_gets_calls_back_in_order() {
     let map = WordMap::<u64, u64>::new();
-    let there = few(100, 20) as u64;
-    (0..there).for_each(|key| assert!(map.insert(key, key + 1).is_none()));
-    let keys: Vec<u64> = (there / 2..there * 2).collect();
+    (0..100).for_each(|key| assert!(map.insert(key, key + 1).is_none()));
+    let keys: Vec<u64> = (50..150).collect();
     let mut next = 0;
     map.get_many(&keys, |position, value| {
         assert_eq!(position, next);
         let key = keys[position];
-        assert_eq!(value.copied(), (key < there).then_some(key + 1));
+        assert_eq!(value.copied(), (key < 100).then_some(key + 1));
         next += 1;
     });
     assert_eq!(next, keys.len());
@@ -274,7 +276,7 @@ fn a_key_that_is_only_updated_is_never_missed_where_chains_are_long() {
 fn every_update_of_every_thread_counts() {
     const THREADS: u64 = 3;
     let (words, boxes) = (WordMap::<u64, u64>::new(), Map::<u64, u64>::new());
-    let rounds = few(60_000, 5) as u64;
+    let rounds = few(60_000, 3) as u64;
     thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
@@ -318,7 +320,7 @@ fn what_threads_insert_into_a_growing_map_is_there_and_what_they_remove_is_not()
 
 #[test]
 fn all_threads_get_the_same_value_that_one_of_them_inserted() {
-    for _ in 0..few(2_000, 2) {
+    for _ in 0..few(2_000, 1) {
         let (map, start) = (Map::<u32, u32>::new(), Barrier::new(3));
         let race = |mine| {
             start.wait();

@@ -1,5 +1,7 @@
 //! The queue for many producers and consumers on real threads.
 
+#![cfg(not(any(feature = "loom", feature = "shuttle")))]
+
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;

@@ -58,7 +58,13 @@ use crate::sync::atomic::{
 /// Hazard slots in a cache line.
 const LINE: usize = if MODELLED { 1 } else { 8 };
 /// After how many retirements a stripe's entries are freed.
-const FREE_EVERY: usize = if MODELLED { 1 } else { 64 };
+const FREE_EVERY: usize = if MODELLED {
+    1
+} else if cfg!(miri) {
+    8
+} else {
+    64
+};
 
 /// A value that can be retired.
 pub struct Node<T> {
@@ -177,14 +183,16 @@ impl<T> Domain<T> {
     /// the map.
     #[inline]
     pub(super) fn protect(&self, node: *mut Node<T>) -> Shown<'_, T> {
-        let slot = match self.slots.show(node) {
-            Some(slot) => slot,
+        Shown(match self.slots.show(node) {
+            Some(slot) => {
+                // loom takes sequentially consistent accesses for acquire and release, but knows
+                // the fence.
+                #[cfg(feature = "loom")]
+                fence(SeqCst);
+                slot
+            }
             None => self.show_further(node),
-        };
-        // loom takes sequentially consistent accesses for acquire and release, but knows the fence.
-        #[cfg(feature = "loom")]
-        fence(SeqCst);
-        Shown(slot)
+        })
     }
 
     /// Shows `node` in a slot of a later block.

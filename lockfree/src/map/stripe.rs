@@ -2,8 +2,14 @@
 
 use crate::sync::MODELLED;
 
-/// Number of stripes.
-pub(super) const STRIPES: usize = if MODELLED { 1 } else { 16 };
+/// Number of stripes. (Miri, to which every step is dear, gets few.)
+pub(super) const STRIPES: usize = if MODELLED {
+    1
+} else if cfg!(miri) {
+    2
+} else {
+    16
+};
 
 /// A stripe that other threads probably do not use.
 ///

@@ -148,7 +148,7 @@ mod tests {
     use core::sync::atomic::AtomicUsize;
     use core::task::{Context, Waker};
 
-    use super::{Acquire, Channel, Relaxed, STEP};
+    use super::{Channel, Relaxed, STEP};
     use crate::mpsc::TryRecvError;
     use crate::mpsc::segment::SLOTS;
 
@@ -194,7 +194,7 @@ mod tests {
     fn a_sender_stopped_with_its_ticket_delays_only_its_own_value() {
         let (sender, mut receiver) = Channel::open::<false>(0);
         sender.send(0).expect("the receiver lives");
-        let tail = sender.channel.segments.tail.fetch_add(STEP, Acquire);
+        let tail = sender.channel.segments.tail.fetch_add(STEP, Relaxed);
         let count = 4 * SLOTS;
         for value in 1..count {
             sender.send(value).expect("the receiver lives");
@@ -229,11 +229,11 @@ mod tests {
     #[test]
     fn a_value_on_the_way_when_the_receiver_closes_is_received_and_refused_tickets_do_not_count() {
         let (sender, mut receiver) = Channel::open::<false>(0);
-        let tail = sender.channel.segments.tail.fetch_add(STEP, Acquire);
+        let tail = sender.channel.segments.tail.fetch_add(STEP, Relaxed);
         sender.send(1).expect("the receiver lives");
         receiver.close();
         // A sender is stopped after its ticket, and before it gives it back.
-        sender.channel.segments.tail.fetch_add(STEP, Acquire);
+        sender.channel.segments.tail.fetch_add(STEP, Relaxed);
         assert!(sender.send(2).is_err());
         assert_eq!(receiver.try_recv(), Ok(1));
         assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));

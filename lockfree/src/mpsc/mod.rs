@@ -1,6 +1,6 @@
 //! Inboxes: many senders, one receiver.
 //!
-//! [`unbounded`], [`bounded`](bounded()) and [`waiting`] make channels for values, which this page is about; in
+//! [`unbounded`], [`bounded`] and [`waiting`] make channels for values, which this page is about; in
 //! the last, senders can wait for room. [`intrusive`] is an inbox for nodes that bring their own link
 //! along.
 //!
@@ -83,8 +83,9 @@
 //!   which is given back an issue of tickets later, and a spare one;
 //! - keeps the receiver from sleeping (9) and from going (10): it is polled again and again.
 //!
-//! A sender that is stopped in 8, after its ticket for which it saw the mark and before it wakes, is
-//! the only one to wake a receiver that sleeps: until then that does not learn of later values.
+//! A sender that is stopped in 8, between clearing the mark and waking, leaves the receiver asleep
+//! until it goes on, also if others send: they see no mark. In a [`waiting`] channel, a thread that is
+//! stopped while it holds the lock of the list delays those who wait for room or wake.
 //!
 //! # Limits
 //!
@@ -122,7 +123,7 @@
 //! - `mpsc_2p1c`, the same, linked nodes without allocation: 1.54 to crossbeam-channel, 1.23 to
 //!   crossbeam-seg-queue.
 
-mod bounded;
+mod bound;
 mod channel;
 mod consumer;
 mod error;
@@ -132,7 +133,7 @@ mod segment;
 mod sending;
 mod slot;
 
-pub use bounded::BoundedSender;
+pub use bound::BoundedSender;
 pub use channel::Sender;
 pub use error::{SendError, TryRecvError, TrySendError};
 pub use receiver::Receiver;

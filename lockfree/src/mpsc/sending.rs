@@ -9,8 +9,8 @@ use crate::mpmc::waiters::Place;
 
 /// Sends when there is room. Made by [`BoundedSender::send`].
 ///
-/// A sender that is woken competes with those that come by: the order among waiters is that of
-/// arrival, but someone who does not wait may be faster, and then it waits anew, as the last.
+/// A send that is woken competes with those that come by: the order among waiters is that of arrival,
+/// but someone who does not wait may be faster. Then it waits anew, as the last.
 #[must_use = "futures do nothing unless polled"]
 pub struct Sending<'a, T> {
     sender: &'a BoundedSender<T, true>,

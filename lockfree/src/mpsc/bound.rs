@@ -50,7 +50,7 @@ impl<T> Channel<T> {
 }
 
 /// Sends to a bounded channel. `WAIT` says whether it can wait for room: made by
-/// [`bounded`](super::bounded()) it cannot, made by [`waiting`](super::waiting) it can.
+/// [`bounded`](super::bounded) it cannot, made by [`waiting`](super::waiting) it can.
 pub struct BoundedSender<T, const WAIT: bool = false> {
     pub(super) sender: Sender<T>,
     capacity: usize,
