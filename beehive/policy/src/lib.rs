@@ -19,6 +19,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod balance;
+pub mod class;
 pub mod place;
 mod policy;
 mod random;
@@ -27,6 +28,7 @@ pub mod signal;
 pub mod wait;
 
 pub use balance::Move;
+pub use class::{Class, ClassSet};
 pub use place::Placement;
 pub use policy::{Config, Policy};
 pub use search::Search;

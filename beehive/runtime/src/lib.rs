@@ -21,8 +21,10 @@
 //! (tasks), `driver` and `reactor` (the kernel), `net` and `time` (what users see).
 
 mod builder;
+mod clock;
 mod driver;
 pub mod net;
+pub mod options;
 mod probe;
 mod reactor;
 mod remote;
@@ -34,10 +36,11 @@ mod thread;
 pub mod time;
 mod worker;
 
-pub use beehive_policy::{LoadSignal, WorkerId};
-pub use beehive_task::{JoinError, JoinHandle};
+pub use beehive_policy::{Class, LoadSignal, WorkerId};
+pub use beehive_task::JoinError;
 pub use builder::{Backend, Builder, Io};
+pub use options::{JoinHandle, Name, TaskOptions};
 pub use probe::{Report, Unavailable, probe};
 pub use runtime::{Handle, Runtime};
-pub use spawn::{spawn, spawn_local, yield_now};
+pub use spawn::{spawn, spawn_local, spawn_local_with, spawn_with, yield_now};
 pub use worker::worker_id;

@@ -16,12 +16,13 @@ use std::sync::atomic::{
 };
 
 use beehive_policy::{LoadSignal, Nanos};
-use beehive_task::Runnable;
 use beehive_task::wheel::TimerKey;
 use crossbeam_utils::CachePadded;
 use hallows_lockfree::deque::Stealer;
 use hallows_lockfree::mpsc::{self, Receiver, SendError, Sender};
 use rustix::event::{EventfdFlags, eventfd};
+
+use crate::options::Task;
 
 const RUNNING: u8 = 0;
 const PARKED: u8 = 1;
@@ -29,7 +30,7 @@ const PARKED: u8 = 1;
 /// What arrives in a worker's inbox.
 pub(crate) enum Message {
     /// A task of this worker is ready.
-    Run(Runnable),
+    Run(Task),
     /// A timer that was dropped on another thread.
     CancelTimer(TimerKey),
 }
@@ -40,7 +41,7 @@ const RECEIVED_MAX: usize = 1_024;
 /// The shared part of one worker.
 pub(crate) struct Remote {
     /// Takes tasks from the worker's stealable queue.
-    pub(crate) stealer: Stealer<Runnable>,
+    pub(crate) stealer: Stealer<Task>,
     inbox: Sender<Message>,
     wake: OwnedFd,
     attention: CachePadded<AtomicBool>,
@@ -52,7 +53,7 @@ pub(crate) struct Remote {
 
 impl Remote {
     /// Also gives the worker's end of the inbox; without it, the worker has stopped for good.
-    pub(crate) fn new(stealer: Stealer<Runnable>) -> std::io::Result<(Self, Receiver<Message>)> {
+    pub(crate) fn new(stealer: Stealer<Task>) -> std::io::Result<(Self, Receiver<Message>)> {
         let (inbox, messages) = mpsc::unbounded();
         let remote = Self {
             stealer,

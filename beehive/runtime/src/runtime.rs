@@ -11,11 +11,11 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::JoinHandle as ThreadHandle;
 
 use beehive_policy::{LoadSignal, Policy, WorkerId};
-use beehive_task::JoinHandle;
 use hallows_lockfree::deque::Worker as Deque;
 use parking_lot::Mutex;
 
 use crate::builder::{Backend, Builder, Settings};
+use crate::options::{JoinHandle, TaskMeta, TaskOptions};
 use crate::remote::Remote;
 use crate::shared::Shared;
 use crate::spawn::{spawn_on, spawn_shared};
@@ -232,7 +232,21 @@ impl Handle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        spawn_shared(&self.shared, future)
+        spawn_shared(&self.shared, TaskMeta::default(), future)
+    }
+
+    /// Runs a future that may move between workers, with options.
+    ///
+    /// # Panics
+    ///
+    /// If there is no worker as the options name, or if they hold a deadline and a class other than
+    /// latency.
+    pub fn spawn_with<F>(&self, options: TaskOptions, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        spawn_shared(&self.shared, self.shared.meta(options), future)
     }
 
     /// Calls `make` on a worker and runs its future there, where it stays.

@@ -21,24 +21,29 @@ use std::sync::atomic::{
 use std::time::Instant;
 
 use beehive_policy::{LoadSignal, Nanos, Placement, Policy, WorkerId};
-use beehive_task::Runnable;
 use beehive_task::live::LiveSet;
 use crossbeam_deque::{Injector, Steal};
 use crossbeam_utils::CachePadded;
 use hallows_lockfree::deque;
 use parking_lot::Mutex;
 
+use crate::clock::Clock;
+use crate::options::{Task, TaskMeta, TaskOptions};
 use crate::remote::Remote;
 
 /// State common to all workers of a runtime.
 pub(crate) struct Shared {
     /// Origin of the runtime's clock.
     pub(crate) start: Instant,
+    /// For short times: deadlines, and how long tasks run.
+    pub(crate) clock: Clock,
     pub(crate) remotes: Box<[Arc<Remote>]>,
     /// Stealable tasks queued by threads that are not workers, and those that found no room in a
     /// worker's own queue. A library's queue, because it has no bound and many takers; ours have one
     /// or the other.
-    pub(crate) injector: Injector<Runnable>,
+    pub(crate) injector: Injector<Task>,
+    /// Tasks that nobody may run any more, on their way to being dropped.
+    discarded: Injector<Task>,
     /// Stealable tasks that wait, in one set per worker to spread the locks.
     pub(crate) live: Box<[CachePadded<Mutex<LiveSet>>]>,
     parked: Box<[AtomicU64]>,
@@ -64,7 +69,9 @@ impl Shared {
         let workers = remotes.len();
         Self {
             start: Instant::now(),
+            clock: Clock::new(),
             injector: Injector::new(),
+            discarded: Injector::new(),
             live: (0..workers).map(|_| CachePadded::default()).collect(),
             parked: (0..workers.div_ceil(64))
                 .map(|_| AtomicU64::new(0))
@@ -83,17 +90,38 @@ impl Shared {
     }
 
     /// Queues a stealable task from a thread that is not a worker of this runtime.
-    pub(crate) fn inject(&self, task: Runnable) {
+    pub(crate) fn inject(&self, task: Task) {
         self.injector.push(task);
         fence(SeqCst);
         if self.closed.load(SeqCst) {
-            self.drain_injector();
+            self.drain();
         } else if let [only] = &self.remotes[..] {
             only.nudge();
         } else if self.might_wake() {
             let woken = self.decide_wake(&mut self.outside.lock().policy);
             self.wake(woken);
         }
+    }
+
+    /// What a task with these options carries.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such worker, or a deadline without the latency class.
+    pub(crate) fn meta(&self, options: TaskOptions) -> TaskMeta {
+        let chosen = options.chosen_worker();
+        assert!(
+            chosen.is_none_or(|chosen| chosen.index() < self.remotes.len()),
+            "the runtime has no such worker; `Handle::workers` gives those it has"
+        );
+        options.into_meta(&self.clock)
+    }
+
+    /// Drops a task that nobody may run any more.
+    pub(crate) fn discard(&self, task: Task) {
+        self.discarded.push(task);
+        fence(SeqCst);
+        self.drain();
     }
 
     /// A worker has queued a stealable task: wake another one if its policy says so.
@@ -196,7 +224,7 @@ impl Shared {
             .iter()
             .for_each(|remote| drop_all(&remote.stealer));
         loop {
-            self.drain_injector();
+            self.drain();
             // Collected before waking, because waking and dropping tasks enters these sets again.
             let wakers: Vec<_> = self
                 .live
@@ -207,26 +235,33 @@ impl Shared {
                 break;
             }
             wakers.into_iter().for_each(std::task::Waker::wake);
-            self.drain_injector();
+            self.drain();
             // Another thread may be just about to queue a task that it woke.
             std::thread::yield_now();
         }
     }
 
-    /// Drops the stealable tasks from outside, or leaves them to whoever does so already: dropping a
-    /// task may wake another one, and a long chain of them must not be dropped by recursion.
-    fn drain_injector(&self) {
-        while !self.injector.is_empty() && !self.draining.swap(true, SeqCst) {
-            while let Some(task) = take(|| self.injector.steal()) {
+    /// Drops the tasks that nobody may run any more, or leaves them to whoever does so already:
+    /// dropping a task may wake another one, and a long chain of them must not be dropped by
+    /// recursion.
+    fn drain(&self) {
+        while !self.doomed().all(Injector::is_empty) && !self.draining.swap(true, SeqCst) {
+            while let Some(task) = self.doomed().find_map(|queue| take(|| queue.steal())) {
                 drop(task);
             }
             self.draining.store(false, SeqCst);
         }
     }
+
+    /// The queues whose tasks nobody may run any more.
+    fn doomed(&self) -> impl Iterator<Item = &Injector<Task>> {
+        let closed = self.closed.load(SeqCst).then_some(&self.injector);
+        std::iter::once(&self.discarded).chain(closed)
+    }
 }
 
 /// Drops what the queue of a worker that is gone holds.
-fn drop_all(queue: &deque::Stealer<Runnable>) {
+fn drop_all(queue: &deque::Stealer<Task>) {
     loop {
         match queue.steal() {
             deque::Steal::Success(task) => drop(task),
@@ -237,7 +272,7 @@ fn drop_all(queue: &deque::Stealer<Runnable>) {
 }
 
 /// Repeats a steal that lost a race until it has a result.
-pub(crate) fn take(mut steal: impl FnMut() -> Steal<Runnable>) -> Option<Runnable> {
+pub(crate) fn take(mut steal: impl FnMut() -> Steal<Task>) -> Option<Task> {
     loop {
         match steal() {
             Steal::Success(task) => return Some(task),

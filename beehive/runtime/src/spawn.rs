@@ -16,9 +16,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use beehive_policy::WorkerId;
+use beehive_task::cell;
 use beehive_task::live::{LiveKey, LiveSet};
-use beehive_task::{JoinHandle, Runnable, cell};
 
+use crate::options::{JoinHandle, Task, TaskMeta, TaskOptions};
 use crate::remote::{Message, Remote};
 use crate::shared::Shared;
 use crate::worker;
@@ -34,7 +36,24 @@ where
     F::Output: Send + 'static,
 {
     let shared = worker::with_current(|worker| worker.shared.clone());
-    spawn_shared(&shared, future)
+    spawn_shared(&shared, TaskMeta::default(), future)
+}
+
+/// Runs a future that may move between workers, with options.
+///
+/// # Panics
+///
+/// If the calling thread is not a worker (use [`Handle::spawn_with`](crate::Handle::spawn_with)
+/// there), if there is no worker as the options name, or if they hold a deadline and a class other
+/// than latency.
+pub fn spawn_with<F>(options: TaskOptions, future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let shared = worker::with_current(|worker| worker.shared.clone());
+    let meta = shared.meta(options);
+    spawn_shared(&shared, meta, future)
 }
 
 /// Runs a future on this worker, where it stays.
@@ -43,6 +62,36 @@ where
 ///
 /// If the calling thread is not a worker.
 pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    spawn_here(TaskMeta::default(), future)
+}
+
+/// Runs a future on this worker, where it stays, with options.
+///
+/// # Panics
+///
+/// If the calling thread is not a worker, if the options name another worker, or if they hold a
+/// deadline and a class other than latency.
+pub fn spawn_local_with<F>(options: TaskOptions, future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let meta = worker::with_current(|worker| {
+        let chosen = options.chosen_worker();
+        assert!(
+            chosen.is_none_or(|chosen| chosen == worker.id),
+            "a local task stays on the worker that spawns it; use `Handle::spawn_on` for another"
+        );
+        worker.shared.meta(options.anywhere())
+    });
+    spawn_here(meta, future)
+}
+
+fn spawn_here<F>(meta: TaskMeta, future: F) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
     F::Output: 'static,
@@ -56,13 +105,17 @@ where
     // runnable to the worker of `remote`, which is the worker of this thread. It runs and drops
     // them on this thread, and stops only when no task of its own is left (`Worker::stop`). The
     // first runnable is queued here without leaving the thread.
-    let (runnable, handle) = unsafe { cell::pinned(future, to_owner(remote)) };
-    worker::with_current(|worker| worker.local.push(runnable));
+    let (runnable, handle) = unsafe { cell::pinned(meta, future, to_owner(remote)) };
+    worker::with_current(|worker| worker.push_local(runnable));
     handle
 }
 
 /// Runs a future that may move between workers, from any thread.
-pub(crate) fn spawn_shared<F>(shared: &Arc<Shared>, future: F) -> JoinHandle<F::Output>
+pub(crate) fn spawn_shared<F>(
+    shared: &Arc<Shared>,
+    meta: TaskMeta,
+    future: F,
+) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
@@ -71,7 +124,8 @@ where
         shared: shared.clone(),
         key: None,
     };
-    let (runnable, handle) = cell::shared(Guarded { future, membership }, to_any(shared.clone()));
+    let future = Guarded { future, membership };
+    let (runnable, handle) = cell::shared(meta, future, to_any(shared.clone()));
     runnable.schedule();
     handle
 }
@@ -92,17 +146,18 @@ where
     // holds only `make`, which is `Send`, and no membership, so a runnable that is refused because
     // the worker has stopped may be dropped here. Once polled, it is a member of the owner's live
     // set or finished, and the owner stops only when no member is left (`Worker::stop`).
-    let (runnable, handle) = unsafe { cell::pinned(future, to_owner(remote.clone())) };
+    let (runnable, handle) =
+        unsafe { cell::pinned(TaskMeta::default(), future, to_owner(remote.clone())) };
     drop(remote.send(Message::Run(runnable)));
     handle
 }
 
 /// Queues a local task at its worker.
-fn to_owner(owner: Arc<Remote>) -> impl Fn(Runnable) + Send + Sync + 'static {
+fn to_owner(owner: Arc<Remote>) -> impl Fn(Task) + Send + Sync + 'static {
     move |runnable| {
         let refused = worker::try_with_current(|worker| match worker {
             Some(worker) if Arc::ptr_eq(&worker.remote, &owner) => {
-                worker.local.push(runnable);
+                worker.push_local(runnable);
                 Ok(())
             }
             _ => owner.send(Message::Run(runnable)),
@@ -115,13 +170,33 @@ fn to_owner(owner: Arc<Remote>) -> impl Fn(Runnable) + Send + Sync + 'static {
     }
 }
 
-/// Queues a shared task where it was woken: at this worker, or at the runtime's entrance.
-fn to_any(shared: Arc<Shared>) -> impl Fn(Runnable) + Send + Sync + 'static {
+/// Queues a shared task where it was woken (at this worker, or at the runtime's entrance), or at the
+/// worker that was chosen for it.
+fn to_any(shared: Arc<Shared>) -> impl Fn(Task) + Send + Sync + 'static {
     move |runnable| {
+        if let Some(chosen) = runnable.metadata().affinity() {
+            return to_chosen(&shared, chosen, runnable);
+        }
         worker::try_with_current(|worker| match worker {
             Some(worker) if Arc::ptr_eq(&worker.shared, &shared) => worker.push_stealable(runnable),
             _ => shared.inject(runnable),
         });
+    }
+}
+
+/// Queues a shared task at the only worker that may run it.
+fn to_chosen(shared: &Shared, chosen: WorkerId, runnable: Task) {
+    let remote = &shared.remotes[chosen.index()];
+    let refused = worker::try_with_current(|worker| match worker {
+        Some(worker) if Arc::ptr_eq(&worker.remote, remote) => {
+            worker.push_local(runnable);
+            Ok(())
+        }
+        _ => remote.send(Message::Run(runnable)),
+    });
+    if let Err(Message::Run(runnable)) = refused {
+        // The worker has stopped for good, and nobody else may run it.
+        shared.discard(runnable);
     }
 }
 

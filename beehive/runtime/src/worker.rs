@@ -12,7 +12,6 @@ use std::task::Waker;
 use std::time::Duration;
 
 use beehive_policy::{Activity, LoadSignal, Move, Nanos, Policy, Wait, WorkerId};
-use beehive_task::Runnable;
 use beehive_task::live::LiveSet;
 use beehive_task::queue::LocalQueue;
 use beehive_task::wheel::{TimerKey, Wheel};
@@ -20,6 +19,7 @@ use hallows_lockfree::deque::{Full, Steal, Worker as Deque};
 use hallows_lockfree::mpsc::Receiver;
 
 use crate::driver::Driver;
+use crate::options::Task;
 use crate::remote::{Message, Remote};
 use crate::shared::{self, Shared};
 
@@ -38,9 +38,11 @@ pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     pub(crate) remote: Arc<Remote>,
     /// Tasks that stay on this worker.
-    pub(crate) local: LocalQueue<Runnable>,
+    local: LocalQueue<Task>,
+    /// Shared tasks that were queued here when the worker stopped, for the next time that it runs.
+    chosen: RefCell<Vec<Task>>,
     /// Tasks that others may take. What finds no room here goes to the shared queue.
-    stealable: Deque<Runnable>,
+    stealable: Deque<Task>,
     inbox: RefCell<Receiver<Message>>,
     /// Local tasks that wait.
     pub(crate) live: Rc<RefCell<LiveSet>>,
@@ -67,19 +69,22 @@ pub(crate) struct Worker {
 /// What of a worker remains when it has stopped, for the next time that it runs.
 pub(crate) struct Kept {
     /// May hold tasks.
-    stealable: Deque<Runnable>,
+    stealable: Deque<Task>,
     /// While it exists, the worker may run again.
     inbox: Receiver<Message>,
+    /// Shared tasks that were queued and may run nowhere else.
+    chosen: Vec<Task>,
     /// Empty, but it still recognises the keys of timers that it had.
     timers: Wheel<Waker>,
 }
 
 impl Kept {
     /// For a worker that has never run.
-    pub(crate) fn new(stealable: Deque<Runnable>, inbox: Receiver<Message>) -> Self {
+    pub(crate) fn new(stealable: Deque<Task>, inbox: Receiver<Message>) -> Self {
         Self {
             stealable,
             inbox,
+            chosen: Vec::new(),
             timers: Wheel::new(0),
         }
     }
@@ -131,12 +136,15 @@ impl Worker {
         driver: Rc<Driver>,
         policy: Policy,
     ) -> Self {
+        let local = LocalQueue::new();
+        kept.chosen.into_iter().for_each(|task| local.push(task));
         Self {
             id,
             remote: shared.remotes[id.index()].clone(),
             timers: RefCell::new(kept.timers),
             shared,
-            local: LocalQueue::new(),
+            local,
+            chosen: RefCell::default(),
             stealable: kept.stealable,
             inbox: RefCell::new(kept.inbox),
             live: Rc::default(),
@@ -181,6 +189,7 @@ impl Worker {
                 let kept = Kept {
                     stealable: worker.stealable,
                     inbox: worker.inbox.into_inner(),
+                    chosen: worker.chosen.into_inner(),
                     timers: worker.timers.into_inner(),
                 };
                 (value, kept)
@@ -207,7 +216,7 @@ impl Worker {
     }
 
     /// Queues a task that others may take, and wakes one of them if that helps.
-    pub(crate) fn push_stealable(&self, task: Runnable) {
+    pub(crate) fn push_stealable(&self, task: Task) {
         if let Err(Full(task)) = self.stealable.push(task) {
             self.shared.injector.push(task);
         }
@@ -219,6 +228,11 @@ impl Worker {
             self.publish(self.turn_time.get());
         }
         self.shared.offer(&mut self.policy.borrow_mut());
+    }
+
+    /// Queues a task that stays on this worker.
+    pub(crate) fn push_local(&self, task: Task) {
+        self.local.push(task);
     }
 
     fn has_tasks(&self) -> bool {
@@ -236,7 +250,7 @@ impl Worker {
             .receive(&mut self.inbox.borrow_mut(), &mut messages);
         for message in messages.drain(..) {
             match message {
-                Message::Run(task) => self.local.push(task),
+                Message::Run(task) => self.push_local(task),
                 Message::CancelTimer(key) => drop(self.cancel_timer(key)),
             }
         }
@@ -264,7 +278,7 @@ impl Worker {
     }
 
     /// Takes a task; the two queues have precedence in turn, so that neither starves the other.
-    fn next_task(&self, turn: u32) -> Option<Runnable> {
+    fn next_task(&self, turn: u32) -> Option<Task> {
         if turn.is_multiple_of(2) {
             self.local.pop().or_else(|| self.stealable.pop_front())
         } else {
@@ -485,7 +499,10 @@ impl Worker {
         loop {
             self.receive();
             while let Some(task) = self.local.pop() {
-                drop(task);
+                match task.metadata().affinity() {
+                    Some(_) => self.chosen.borrow_mut().push(task),
+                    None => drop(task),
+                }
             }
             let wakers = self.live.borrow().wakers();
             if wakers.is_empty() && self.local.is_empty() {

@@ -4,11 +4,11 @@ mod common;
 
 use std::collections::HashSet;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use beehive::{JoinError, Runtime, spawn, spawn_local, worker_id, yield_now};
+use beehive::{JoinError, Runtime, TaskOptions, spawn, spawn_local, worker_id, yield_now};
 use common::on_each_reactor;
 
 /// Counts how many of its clones have been dropped.
@@ -381,4 +381,82 @@ fn a_runtime_that_refused_to_run_inside_a_task_is_still_usable() {
             assert_eq!(inner.block_on(async { 3 }), 3);
         });
     });
+}
+
+#[test]
+fn a_task_with_an_affinity_runs_on_its_worker_wherever_it_is_woken() {
+    on_each_reactor(3, |runtime| {
+        let handle = runtime.handle();
+        runtime.block_on(async {
+            let tasks: Vec<_> = (0..60)
+                .map(|i| {
+                    let chosen = handle.workers().nth(i % 3).unwrap();
+                    let options = TaskOptions::new().name("homely").affinity(chosen);
+                    handle.spawn_with(options, async move {
+                        for round in 0..5 {
+                            assert_eq!(worker_id(), Some(chosen));
+                            match round % 2 {
+                                0 => spawn(yield_now()).await.unwrap(),
+                                _ => beehive::time::sleep(Duration::from_millis(1)).await,
+                            }
+                        }
+                    })
+                })
+                .collect();
+            for task in tasks {
+                task.await.unwrap();
+            }
+        });
+    });
+}
+
+#[test]
+fn tasks_of_the_first_worker_wait_between_two_calls_of_block_on() {
+    on_each_reactor(2, |runtime| {
+        let handle = runtime.handle();
+        let first = handle.workers().next().unwrap();
+        let finish = Arc::new(AtomicBool::new(false));
+        let asked = finish.clone();
+        let task = handle.spawn_with(TaskOptions::new().affinity(first), async move {
+            while !asked.load(SeqCst) {
+                yield_now().await;
+            }
+            worker_id()
+        });
+        runtime.block_on(yield_now());
+        finish.store(true, SeqCst);
+        std::thread::sleep(Duration::from_millis(5));
+        assert!(!task.is_finished());
+        assert_eq!(runtime.block_on(task).unwrap(), Some(first));
+    });
+}
+
+#[test]
+fn a_long_chain_of_tasks_with_an_affinity_is_dropped_with_the_runtime() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let runtime = Runtime::builder().workers(2).build().unwrap();
+    let handle = runtime.handle();
+    for worker in handle.workers() {
+        let held = Dropped(count.clone());
+        let options = TaskOptions::new().affinity(worker);
+        let mut last = handle.spawn_with(options.clone(), async move {
+            std::future::pending::<()>().await;
+            drop(held);
+        });
+        for _ in 0..50_000 {
+            last = handle.spawn_with(options.clone(), async move { last.await.unwrap() });
+        }
+        let waits = async { beehive::time::timeout(Duration::from_millis(100), last).await };
+        assert!(runtime.block_on(waits).is_err());
+    }
+    drop(runtime);
+    assert_eq!(count.load(SeqCst), 2);
+}
+
+#[test]
+#[should_panic(expected = "the runtime has no such worker")]
+fn an_affinity_to_a_worker_that_does_not_exist_is_refused() {
+    let runtime = Runtime::builder().workers(1).build().unwrap();
+    let options = TaskOptions::new().affinity(beehive::WorkerId::new(1));
+    runtime.handle().spawn_with(options, async {}).detach();
 }

@@ -17,7 +17,10 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 
 /// A task that is ready to be polled once. Dropping it cancels the task.
-pub type Runnable = async_task::Runnable<()>;
+///
+/// `M` is what a world knows about each of its tasks: it is stored in the cell, and
+/// `metadata()` reads it without running the task.
+pub type Runnable<M = ()> = async_task::Runnable<M>;
 
 /// What a task returns inside its cell: the value, or what it panicked with.
 pub type Outcome<T> = Result<T, Box<dyn Any + Send>>;
@@ -25,13 +28,15 @@ pub type Outcome<T> = Result<T, Box<dyn Any + Send>>;
 /// Puts a future that may run on any thread into a cell.
 ///
 /// `schedule` receives the runnable whenever the task becomes ready and must queue it.
-pub fn shared<T, F, S>(future: F, schedule: S) -> (Runnable, JoinHandle<T>)
+pub fn shared<T, F, S, M>(metadata: M, future: F, schedule: S) -> (Runnable<M>, JoinHandle<T, M>)
 where
     F: Future<Output = Outcome<T>> + Send + 'static,
     T: Send + 'static,
-    S: Fn(Runnable) + Send + Sync + 'static,
+    S: Fn(Runnable<M>) + Send + Sync + 'static,
+    M: Send + Sync + 'static,
 {
-    let (runnable, task) = async_task::spawn(future, schedule);
+    let cell = async_task::Builder::new().metadata(metadata);
+    let (runnable, task) = cell.spawn(move |_| future, schedule);
     (runnable, JoinHandle::new(task))
 }
 
@@ -45,17 +50,23 @@ where
 ///    of this task is also dropped only on the owner (or leaked).
 ///
 /// So `schedule` must hand each runnable to the owner, whichever thread calls it.
-pub unsafe fn pinned<T, F, S>(future: F, schedule: S) -> (Runnable, JoinHandle<T>)
+pub unsafe fn pinned<T, F, S, M>(
+    metadata: M,
+    future: F,
+    schedule: S,
+) -> (Runnable<M>, JoinHandle<T, M>)
 where
     F: Future<Output = Outcome<T>> + 'static,
     T: 'static,
-    S: Fn(Runnable) + Send + Sync + 'static,
+    S: Fn(Runnable<M>) + Send + Sync + 'static,
+    M: Send + Sync + 'static,
 {
+    let cell = async_task::Builder::new().metadata(metadata);
     // SAFETY: (1) The future may be not `Send`; the caller promises that it is polled on the owner
     // only, and dropped elsewhere only while it has never been polled and is still `Send`.
-    // (2) The future and `schedule` are 'static. (3) `schedule` is Send and Sync, so wakers may go
-    // to any thread. The output is handed out by the join handle, which is Send only if it is.
-    let (runnable, task) = unsafe { async_task::spawn_unchecked(future, schedule) };
+    // (2) The future, `schedule` and the metadata are 'static. (3) `schedule` and the metadata are
+    // Send and Sync, so wakers may go to any thread. The output is handed out by the join handle, which is Send only if it is.
+    let (runnable, task) = unsafe { cell.spawn_unchecked(move |_| future, schedule) };
     (runnable, JoinHandle::new(task))
 }
 
@@ -63,13 +74,13 @@ where
 ///
 /// Dropping the handle detaches the task: it goes on. [`cancel`](Self::cancel) ends it.
 #[must_use = "dropping the handle lets the task run on unobserved; call `detach` to say so"]
-pub struct JoinHandle<T> {
+pub struct JoinHandle<T, M = ()> {
     /// `None` only after `detach` or `cancel` took the task out.
-    task: Option<async_task::FallibleTask<Outcome<T>>>,
+    task: Option<async_task::FallibleTask<Outcome<T>, M>>,
 }
 
-impl<T> JoinHandle<T> {
-    fn new(task: async_task::Task<Outcome<T>>) -> Self {
+impl<T, M> JoinHandle<T, M> {
+    fn new(task: async_task::Task<Outcome<T>, M>) -> Self {
         Self {
             task: Some(task.fallible()),
         }
@@ -101,7 +112,7 @@ impl<T> JoinHandle<T> {
     }
 }
 
-impl<T> Future for JoinHandle<T> {
+impl<T, M> Future for JoinHandle<T, M> {
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -116,7 +127,7 @@ impl<T> Future for JoinHandle<T> {
     }
 }
 
-impl<T> Drop for JoinHandle<T> {
+impl<T, M> Drop for JoinHandle<T, M> {
     fn drop(&mut self) {
         if let Some(task) = self.task.take() {
             task.detach();
@@ -124,7 +135,7 @@ impl<T> Drop for JoinHandle<T> {
     }
 }
 
-impl<T> fmt::Debug for JoinHandle<T> {
+impl<T, M> fmt::Debug for JoinHandle<T, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JoinHandle")
             .field("finished", &self.is_finished())

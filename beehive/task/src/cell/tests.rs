@@ -52,7 +52,7 @@ fn pinned_here<T: 'static>(
     future: impl Future<Output = Outcome<T>> + 'static,
 ) -> JoinHandle<T> {
     // SAFETY: these tests run and drop the runnables of a queue on the thread that called this.
-    let (runnable, handle) = unsafe { pinned(future, queue.scheduler()) };
+    let (runnable, handle) = unsafe { pinned((), future, queue.scheduler()) };
     runnable.schedule();
     handle
 }
@@ -107,9 +107,21 @@ fn a_result_can_be_taken_on_another_thread() {
 }
 
 #[test]
+fn what_is_known_about_a_task_can_be_read_where_it_is_queued() {
+    let seen = Arc::new(Mutex::new(None));
+    let task_seen = seen.clone();
+    let (runnable, _handle) = shared(7, async { Ok(()) }, move |runnable: Runnable<i32>| {
+        *task_seen.lock().unwrap() = Some(*runnable.metadata());
+    });
+    assert_eq!(*runnable.metadata(), 7);
+    runnable.schedule();
+    assert_eq!(*seen.lock().unwrap(), Some(7));
+}
+
+#[test]
 fn a_dropped_runnable_cancels_its_task() {
     let queue = Queue::default();
-    let (runnable, mut handle) = shared(async { Ok(1) }, queue.scheduler());
+    let (runnable, mut handle) = shared((), async { Ok(1) }, queue.scheduler());
     thread::spawn(move || drop(runnable)).join().unwrap();
     assert!(matches!(
         poll(&mut handle),
