@@ -25,6 +25,7 @@ mod policy;
 mod random;
 pub mod search;
 pub mod signal;
+pub mod slice;
 pub mod wait;
 
 pub use balance::Move;

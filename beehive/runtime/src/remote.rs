@@ -23,6 +23,7 @@ use hallows_lockfree::mpsc::{self, Receiver, SendError, Sender};
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::options::Task;
+use crate::slice::current::SliceEnd;
 
 const RUNNING: u8 = 0;
 const PARKED: u8 = 1;
@@ -49,6 +50,8 @@ pub(crate) struct Remote {
     /// Given by whoever woke this worker to search for tasks; each counts as a searching worker.
     search_tokens: AtomicU32,
     signal: CachePadded<SignalCell>,
+    /// Of the preemptible task that runs there.
+    pub(crate) slice_end: SliceEnd,
 }
 
 impl Remote {
@@ -63,6 +66,7 @@ impl Remote {
             state: AtomicU8::new(RUNNING),
             search_tokens: AtomicU32::new(0),
             signal: CachePadded::new(SignalCell::default()),
+            slice_end: SliceEnd::new(),
         };
         Ok((remote, messages))
     }
@@ -82,6 +86,8 @@ impl Remote {
         if self.state.swap(RUNNING, SeqCst) == PARKED {
             // It cannot fail in a way that matters: a full counter means a wake is already pending.
             let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
+        } else {
+            self.slice_end.cut();
         }
     }
 

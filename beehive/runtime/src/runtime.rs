@@ -18,6 +18,7 @@ use crate::builder::{Backend, Builder, Settings};
 use crate::options::{JoinHandle, TaskMeta, TaskOptions};
 use crate::remote::Remote;
 use crate::shared::Shared;
+use crate::slice::Preemptible;
 use crate::spawn::{spawn_on, spawn_shared};
 use crate::worker::{self, Kept, Worker};
 
@@ -247,6 +248,19 @@ impl Handle {
         F::Output: Send + 'static,
     {
         spawn_shared(&self.shared, self.shared.meta(options), future)
+    }
+
+    /// Runs a function as a preemptible task; see [`slice`](crate::slice).
+    pub fn spawn_preemptible<T, F>(&self, body: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        Preemptible::new().spawn_on(self, body)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// Calls `make` on a worker and runs its future there, where it stays.

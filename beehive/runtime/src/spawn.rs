@@ -173,15 +173,18 @@ fn to_owner(owner: Arc<Remote>) -> impl Fn(Task) + Send + Sync + 'static {
 /// Queues a shared task where it was woken (at this worker, or at the runtime's entrance), or at the
 /// worker that was chosen for it.
 fn to_any(shared: Arc<Shared>) -> impl Fn(Task) + Send + Sync + 'static {
-    move |runnable| {
-        if let Some(chosen) = runnable.metadata().affinity() {
-            return to_chosen(&shared, chosen, runnable);
-        }
-        worker::try_with_current(|worker| match worker {
-            Some(worker) if Arc::ptr_eq(&worker.shared, &shared) => worker.push_stealable(runnable),
-            _ => shared.inject(runnable),
-        });
+    move |runnable| match runnable.metadata().affinity() {
+        Some(chosen) => to_chosen(&shared, chosen, runnable),
+        None => queue_shared(&shared, runnable),
     }
+}
+
+/// Queues a task that any worker may take.
+pub(crate) fn queue_shared(shared: &Arc<Shared>, runnable: Task) {
+    worker::try_with_current(|worker| match worker {
+        Some(worker) if Arc::ptr_eq(&worker.shared, shared) => worker.push_stealable(runnable),
+        _ => shared.inject(runnable),
+    });
 }
 
 /// Queues a shared task at the only worker that may run it.
@@ -201,11 +204,11 @@ fn to_chosen(shared: &Shared, chosen: WorkerId, runnable: Task) {
 }
 
 /// Where a waiting task is registered; leaves when dropped.
-trait Membership {
+pub(crate) trait Membership {
     fn enter(&mut self, cx: &Context<'_>);
 }
 
-struct LocalMember(Option<(Rc<RefCell<LiveSet>>, LiveKey)>);
+pub(crate) struct LocalMember(pub(crate) Option<(Rc<RefCell<LiveSet>>, LiveKey)>);
 
 impl Membership for LocalMember {
     fn enter(&mut self, cx: &Context<'_>) {
@@ -253,11 +256,11 @@ impl Drop for SharedMember {
 
 pin_project_lite::pin_project! {
     /// A future whose panics become results, and which is a member of a live set while it waits.
-    struct Guarded<F, M> {
+    pub(crate) struct Guarded<F, M> {
         // Dropped first: the task is live until its values are gone.
         #[pin]
-        future: F,
-        membership: M,
+        pub(crate) future: F,
+        pub(crate) membership: M,
     }
 }
 

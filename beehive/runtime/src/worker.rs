@@ -22,6 +22,7 @@ use crate::driver::Driver;
 use crate::options::Task;
 use crate::remote::{Message, Remote};
 use crate::shared::{self, Shared};
+use crate::slice::Slices;
 
 /// Polls between two visits to the reactor and the inbox.
 const QUANTUM: u32 = 61;
@@ -41,6 +42,8 @@ pub(crate) struct Worker {
     local: LocalQueue<Task>,
     /// Shared tasks that were queued here when the worker stopped, for the next time that it runs.
     chosen: RefCell<Vec<Task>>,
+    /// Preemptible tasks of this worker that have used a slice.
+    pub(crate) slices: Rc<Slices>,
     /// Tasks that others may take. What finds no room here goes to the shared queue.
     stealable: Deque<Task>,
     inbox: RefCell<Receiver<Message>>,
@@ -145,6 +148,7 @@ impl Worker {
             shared,
             local,
             chosen: RefCell::default(),
+            slices: Rc::new(Slices::new()),
             stealable: kept.stealable,
             inbox: RefCell::new(kept.inbox),
             live: Rc::default(),
@@ -236,6 +240,11 @@ impl Worker {
     }
 
     fn has_tasks(&self) -> bool {
+        self.has_fresh_tasks() || !self.slices.is_empty()
+    }
+
+    /// Whether there are tasks that have not used a slice.
+    fn has_fresh_tasks(&self) -> bool {
         !self.local.is_empty() || !self.stealable.is_empty()
     }
 
@@ -264,6 +273,7 @@ impl Worker {
             .is_multiple_of(TIMED_QUANTA)
             .then(std::time::Instant::now);
         let mut polls = 0;
+        self.slices.begin_turn();
         while polls < QUANTUM {
             let Some(task) = self.next_task(polls) else {
                 break;
@@ -271,14 +281,30 @@ impl Worker {
             self.driver.refill_budget();
             task.run();
             polls += 1;
+            if self.slices.was_used() {
+                if self.slices.turn_is_over() {
+                    break;
+                }
+                self.receive();
+            }
         }
         if let Some(started) = timed.filter(|_| polls > 0) {
             self.note_service(started.elapsed() / polls);
         }
     }
 
-    /// Takes a task; the two queues have precedence in turn, so that neither starves the other.
+    /// Takes the task that comes next.
     fn next_task(&self, turn: u32) -> Option<Task> {
+        if !self.slices.is_empty()
+            && let Some(task) = self.slices.take(self.has_fresh_tasks())
+        {
+            return Some(task);
+        }
+        self.next_fresh_task(turn)
+    }
+
+    /// Takes a task; the two queues have precedence in turn, so that neither starves the other.
+    fn next_fresh_task(&self, turn: u32) -> Option<Task> {
         if turn.is_multiple_of(2) {
             self.local.pop().or_else(|| self.stealable.pop_front())
         } else {
@@ -498,14 +524,14 @@ impl Worker {
     fn drop_local_tasks(&self) {
         loop {
             self.receive();
-            while let Some(task) = self.local.pop() {
+            while let Some(task) = self.local.pop().or_else(|| self.slices.take_any()) {
                 match task.metadata().affinity() {
                     Some(_) => self.chosen.borrow_mut().push(task),
                     None => drop(task),
                 }
             }
             let wakers = self.live.borrow().wakers();
-            if wakers.is_empty() && self.local.is_empty() {
+            if wakers.is_empty() && self.local.is_empty() && self.slices.is_empty() {
                 break;
             }
             wakers.into_iter().for_each(Waker::wake);
