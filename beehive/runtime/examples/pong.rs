@@ -3,7 +3,7 @@
 //!
 //! `cargo run --release --example pong -- PORT [auto|io_uring|epoll] [WORKERS] [gather|first]`
 
-use beehive::net::{Socket, TcpListener};
+use beehive::net::local::{Socket, TcpListener};
 use beehive::{Handle, Io, Runtime};
 
 fn main() -> std::io::Result<()> {

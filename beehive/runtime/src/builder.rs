@@ -3,9 +3,11 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use beehive_policy::{Config, WorkerId};
 
+use crate::blocking::Limits;
 use crate::driver::{Driver, Reactor};
 use crate::reactor::epoll::Epoll;
 use crate::reactor::uring::Uring;
@@ -63,6 +65,7 @@ pub struct Builder {
     gather: bool,
     balance: bool,
     signals: bool,
+    blocking: Limits,
 }
 
 impl Default for Builder {
@@ -74,6 +77,7 @@ impl Default for Builder {
             gather: true,
             balance: true,
             signals: true,
+            blocking: Limits::default(),
         }
     }
 }
@@ -83,6 +87,21 @@ impl Builder {
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);
+        self
+    }
+
+    /// How many threads may run blocking work ([`spawn_blocking`](crate::spawn_blocking), files,
+    /// names) at once, at least one; 512 by default. They are started as needed.
+    #[must_use]
+    pub fn blocking_threads(mut self, threads: usize) -> Self {
+        self.blocking.threads_max = threads;
+        self
+    }
+
+    /// How long a thread for blocking work stays without any; ten seconds by default.
+    #[must_use]
+    pub fn blocking_keep_alive(mut self, keep_alive: Duration) -> Self {
+        self.blocking.keep_alive = keep_alive;
         self
     }
 
@@ -111,7 +130,7 @@ impl Builder {
     }
 
     /// Whether connections that can move (see
-    /// [`TcpStream::relocation`](crate::net::TcpStream::relocation)) are gathered on as few workers
+    /// [`TcpStream::relocation`](crate::net::local::TcpStream::relocation)) are gathered on as few workers
     /// as their load needs. It saves the CPU time of waits that bring little. On by default.
     #[must_use]
     pub fn balance(mut self, balance: bool) -> Self {
@@ -148,6 +167,12 @@ impl Builder {
             Affinity::default()
         };
         let backend = probe().choose(self.io)?;
+        if self.blocking.threads_max == 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a runtime needs at least one thread for blocking work; files and names use it",
+            ));
+        }
         let (gather, balance, signals) = (self.gather, self.balance, self.signals);
         Runtime::start(Settings {
             workers,
@@ -156,6 +181,7 @@ impl Builder {
             gather,
             balance,
             signals,
+            blocking: self.blocking,
         })
     }
 }
@@ -169,6 +195,7 @@ pub(crate) struct Settings {
     gather: bool,
     balance: bool,
     signals: bool,
+    pub(crate) blocking: Limits,
 }
 
 impl Settings {

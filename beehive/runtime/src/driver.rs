@@ -13,7 +13,9 @@ use beehive_policy::{Activity, Wait};
 
 use crate::reactor::epoll::Epoll;
 use crate::reactor::uring::Uring;
+use crate::reactor::watch::Watch;
 use crate::remote::Remote;
+use crate::worker;
 
 /// Operations that a task may complete in one poll before others get their turn.
 const BUDGET: u32 = 32;
@@ -62,6 +64,14 @@ impl Driver {
         result.unwrap_or_else(|error| panic!("the reactor cannot wait for events: {error}"))
     }
 
+    /// The part of the reactor that other threads may reach.
+    pub(crate) fn watch(&self) -> io::Result<Arc<Watch>> {
+        match &self.reactor {
+            Reactor::Epoll(epoll) => Ok(epoll.watch().clone()),
+            Reactor::Uring(uring) => uring.watch(),
+        }
+    }
+
     /// A task is about to be polled.
     pub(crate) fn refill_budget(&self) {
         self.budget.set(BUDGET);
@@ -75,17 +85,40 @@ impl Driver {
                 "the runtime of this socket has stopped; create sockets in the runtime that uses them",
             )));
         }
+        self.poll_share(cx).map(Ok)
+    }
+
+    fn poll_share(&self, cx: &Context<'_>) -> Poll<()> {
         let left = self.budget.get();
         if left == 0 {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         self.budget.set(left - 1);
-        Poll::Ready(Ok(()))
+        Poll::Ready(())
     }
 
-    /// No task of this worker will run again.
+    /// No local task of this worker will run again. Shared tasks that wait for a file which is
+    /// watched here are woken, to have it watched elsewhere.
     pub(crate) fn stop(&self) {
         self.stopped.set(true);
+        let mut ready = Vec::new();
+        let watch = match &self.reactor {
+            Reactor::Epoll(epoll) => Some(epoll.watch().clone()),
+            Reactor::Uring(uring) => uring.watch_if_any(),
+        };
+        if let Some(watch) = watch {
+            watch.close(&mut ready);
+        }
+        ready.into_iter().for_each(Waker::wake);
     }
+}
+
+/// Accounts for an operation of a task that may run on any worker, as
+/// [`Driver::poll_budget`] does; a task of another runtime has no budget here.
+pub(crate) fn poll_budget(cx: &Context<'_>) -> Poll<()> {
+    worker::try_with_current(|worker| match worker {
+        Some(worker) => worker.driver.poll_share(cx),
+        None => Poll::Ready(()),
+    })
 }

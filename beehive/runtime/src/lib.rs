@@ -20,10 +20,12 @@
 //! Reading order: `worker` (the loop), `remote` and `shared` (how threads reach each other), `spawn`
 //! (tasks), `driver` and `reactor` (the kernel), `net` and `time` (what users see).
 
+mod blocking;
 mod builder;
 mod clock;
 mod driver;
 mod fiber;
+pub mod io;
 pub mod net;
 pub mod options;
 mod probe;
@@ -40,6 +42,7 @@ mod worker;
 
 pub use beehive_policy::{Class, LoadSignal, WorkerId};
 pub use beehive_task::JoinError;
+pub use blocking::spawn_blocking;
 pub use builder::{Backend, Builder, Io};
 pub use options::{JoinHandle, Name, TaskOptions};
 pub use probe::{Report, Unavailable, probe};

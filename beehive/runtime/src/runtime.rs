@@ -14,6 +14,7 @@ use beehive_policy::{LoadSignal, Policy, WorkerId};
 use hallows_lockfree::deque::Worker as Deque;
 use parking_lot::Mutex;
 
+use crate::blocking::Pool;
 use crate::builder::{Backend, Builder, Settings};
 use crate::options::{JoinHandle, TaskMeta, TaskOptions};
 use crate::remote::Remote;
@@ -28,7 +29,8 @@ const STEALABLE_MAX: usize = 256;
 /// A set of workers. Worker 0 runs on the thread that calls [`block_on`](Self::block_on), while it
 /// does; the others have threads of their own.
 ///
-/// Dropping it stops the workers and drops all tasks. It must not be dropped by one of its own tasks.
+/// Dropping it stops the workers and drops all tasks; it waits for blocking work that has begun
+/// ([`spawn_blocking`](crate::spawn_blocking)) and drops what has not. It must not be dropped by one of its own tasks.
 pub struct Runtime {
     shared: Arc<Shared>,
     settings: Settings,
@@ -53,7 +55,8 @@ impl Runtime {
             kept.push(Kept::new(stealable, inbox));
         }
         let outside = settings.policy(WorkerId::new(0));
-        let shared = Shared::new(remotes, Policy::new(&outside), outside.balance);
+        let blocking = Pool::new(settings.blocking);
+        let shared = Shared::new(remotes, Policy::new(&outside), outside.balance, blocking);
         let shared = Arc::new(shared);
         let mut workers = kept.into_iter();
         let first = Mutex::new(workers.next());
@@ -160,12 +163,15 @@ impl Runtime {
 impl Drop for Runtime {
     fn drop(&mut self) {
         self.shared.stop();
+        self.shared.blocking.stop();
         for thread in self.threads.drain(..) {
             // A worker that panicked has said so already.
             let _ = thread.join();
         }
         self.first.get_mut().take();
         self.shared.close();
+        // Last: blocking work may wait for something that a task held.
+        self.shared.blocking.join();
     }
 }
 
@@ -259,6 +265,20 @@ impl Handle {
         Preemptible::new().spawn_on(self, body)
     }
 
+    /// Runs a function that may block on a thread made for that; see
+    /// [`spawn_blocking`](crate::spawn_blocking).
+    ///
+    /// # Panics
+    ///
+    /// If the pool has no thread and the system refuses to give it one.
+    pub fn spawn_blocking<F, T>(&self, work: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.shared.blocking.spawn(work)
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
@@ -291,7 +311,7 @@ impl Handle {
     /// Chooses a worker for a connection that asks [`TcpStream::relocation`] between requests: as
     /// few workers as the load needs, the lowest first.
     ///
-    /// [`TcpStream::relocation`]: crate::net::TcpStream::relocation
+    /// [`TcpStream::relocation`]: crate::net::local::TcpStream::relocation
     #[must_use]
     pub fn place_movable(&self) -> WorkerId {
         self.shared.place_movable()

@@ -27,6 +27,7 @@ use crossbeam_utils::CachePadded;
 use hallows_lockfree::deque;
 use parking_lot::Mutex;
 
+use crate::blocking::Pool;
 use crate::clock::Clock;
 use crate::options::{Task, TaskMeta, TaskOptions};
 use crate::remote::Remote;
@@ -46,6 +47,8 @@ pub(crate) struct Shared {
     discarded: Injector<Task>,
     /// Stealable tasks that wait, in one set per worker to spread the locks.
     pub(crate) live: Box<[CachePadded<Mutex<LiveSet>>]>,
+    /// Threads for what blocks.
+    pub(crate) blocking: Arc<Pool>,
     parked: Box<[AtomicU64]>,
     searching: CachePadded<AtomicUsize>,
     stopping: AtomicBool,
@@ -65,7 +68,12 @@ pub(crate) struct Outside {
 }
 
 impl Shared {
-    pub(crate) fn new(remotes: Vec<Arc<Remote>>, policy: Policy, balance: bool) -> Self {
+    pub(crate) fn new(
+        remotes: Vec<Arc<Remote>>,
+        policy: Policy,
+        balance: bool,
+        blocking: Arc<Pool>,
+    ) -> Self {
         let workers = remotes.len();
         Self {
             start: Instant::now(),
@@ -73,6 +81,7 @@ impl Shared {
             injector: Injector::new(),
             discarded: Injector::new(),
             live: (0..workers).map(|_| CachePadded::default()).collect(),
+            blocking,
             parked: (0..workers.div_ceil(64))
                 .map(|_| AtomicU64::new(0))
                 .collect(),

@@ -11,16 +11,18 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use beehive_policy::{Activity, Wait};
 use rustix::event::Timespec;
-use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::event::epoll::{self, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use slab::Slab;
 
+use super::watch::{SHARED, Watch};
 use super::{Census, Counted};
 
 /// Events taken by one system call.
@@ -65,7 +67,8 @@ impl Source {
 
 /// An epoll instance and its sources.
 pub(crate) struct Epoll {
-    epoll: OwnedFd,
+    /// The instance, with the files that are not bound to this worker.
+    watch: Arc<Watch>,
     sources: RefCell<Slab<Source>>,
     events: RefCell<Vec<Event>>,
     census: RefCell<Census>,
@@ -74,20 +77,25 @@ pub(crate) struct Epoll {
 impl Epoll {
     /// A reactor that also returns from its wait when `wake` becomes readable.
     pub(crate) fn new(wake: BorrowedFd<'_>) -> io::Result<Self> {
-        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let watch = Watch::new()?;
         // Edge triggered: each write to the eventfd is an edge, so it need not be read.
         epoll::add(
-            &epoll,
+            &watch,
             wake,
             EventData::new_u64(WAKE),
             EventFlags::IN | EventFlags::ET,
         )?;
         Ok(Self {
-            epoll,
+            watch,
             sources: RefCell::default(),
             events: RefCell::new(Vec::with_capacity(EVENTS_MAX)),
             census: RefCell::new(Census::new()),
         })
+    }
+
+    /// The part of this reactor that other threads may reach.
+    pub(crate) fn watch(&self) -> &Arc<Watch> {
+        &self.watch
     }
 
     /// Begins to watch a socket. It counts as writable and as not readable until events say else.
@@ -96,7 +104,7 @@ impl Epoll {
         let entry = sources.vacant_entry();
         let key = SourceKey(entry.key());
         let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
-        epoll::add(&self.epoll, fd, EventData::new_u64(key.0 as u64), flags)?;
+        epoll::add(&self.watch, fd, EventData::new_u64(key.0 as u64), flags)?;
         let mut source = Source::default();
         source.write.ready = true;
         entry.insert(source);
@@ -105,7 +113,7 @@ impl Epoll {
 
     /// Ends the watch over a socket that stays open. An event that was fetched already may follow.
     pub(crate) fn unwatch(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
-        Ok(epoll::delete(&self.epoll, fd)?)
+        Ok(epoll::delete(&self.watch, fd)?)
     }
 
     /// Forgets a source whose file is about to be closed, or is not watched any more.
@@ -164,7 +172,7 @@ impl Epoll {
         events.clear();
         let timeout = timeout.map(timespec);
         match epoll::wait(
-            &self.epoll,
+            &self.watch,
             rustix::buffer::spare_capacity(&mut *events),
             timeout.as_ref(),
         ) {
@@ -179,7 +187,9 @@ impl Epoll {
             if number == WAKE {
                 continue;
             }
-            if let Some(source) = sources.get_mut(number as usize) {
+            if number & SHARED != 0 {
+                self.watch.dispatch(number, flags, &mut census, ready);
+            } else if let Some(source) = sources.get_mut(number as usize) {
                 if flags.contains(EventFlags::IN) {
                     census.count(&mut source.counted);
                 }

@@ -4,7 +4,9 @@ use beehive_policy::Activity;
 use beehive_policy::wait::WINDOW_EVENTS;
 
 pub(crate) mod epoll;
+pub(crate) mod source;
 pub(crate) mod uring;
+pub(crate) mod watch;
 
 /// Counts from how many different connections recent events came, at the cost of one word per
 /// connection.

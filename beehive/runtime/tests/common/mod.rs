@@ -2,7 +2,7 @@
 
 use std::io;
 
-use beehive::net::{Socket, TcpListener};
+use beehive::net::local::{Socket, TcpListener};
 use beehive::{Backend, Handle, Io, Runtime};
 
 /// Builds a runtime for each available reactor and hands it to the test.

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use beehive::net::{Socket, TcpListener};
+use beehive::net::local::{Socket, TcpListener};
 use hallows_engine::{Engine, Host};
 
 use crate::host::LinuxHost;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use beehive::net::{Shutdown, Socket};
+use beehive::net::local::{Shutdown, Socket};
 use beehive::{Handle, WorkerId};
 use hallows_engine::Connection;
 

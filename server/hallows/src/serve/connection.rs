@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use beehive::net::{Socket, TcpStream};
+use beehive::net::local::{Socket, TcpStream};
 use beehive::{Handle, WorkerId};
 use hallows_engine::{Action, Connection, Step};
 

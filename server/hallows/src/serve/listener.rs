@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use beehive::net::{Socket, TcpListener};
+use beehive::net::local::{Socket, TcpListener};
 use rustix::net::sockopt;
 
 /// Probes that may go unanswered before a peer counts as gone.

@@ -17,7 +17,7 @@ mod worker;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use beehive::net::TcpListener;
+use beehive::net::local::TcpListener;
 use beehive::{Handle, Runtime};
 
 use crate::failure::Failure;

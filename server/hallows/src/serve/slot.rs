@@ -7,7 +7,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::task::Waker;
 
-use beehive::net::{Shutdown, ShutdownHandle};
+use beehive::net::local::{Shutdown, ShutdownHandle};
 
 /// The size of a receive buffer that no large request has enlarged.
 pub(super) const INPUT_BASE: usize = 16 * 1024;

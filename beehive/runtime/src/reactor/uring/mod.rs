@@ -17,7 +17,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -32,6 +32,7 @@ use ring::Ring;
 use stream::Next;
 
 use super::Census;
+use super::watch::Watch;
 
 /// How often the end of the remaining operations is awaited when the reactor is dropped.
 const FAREWELL_WAITS: u32 = 100;
@@ -63,9 +64,16 @@ struct State {
     starved: VecDeque<usize>,
     /// Things to do once the completions have been taken.
     follow_ups: Vec<(Token, Next)>,
-    /// The eventfd must be watched again.
-    unwatched: bool,
+    /// The eventfd must be polled again.
+    wake_unpolled: bool,
     wake: std::os::fd::RawFd,
+    /// Files that are not bound to this worker, once there are any. It stays open as long as it is
+    /// polled, because nothing takes it out.
+    watch: Option<Arc<Watch>>,
+    /// Its epoll instance must be polled again.
+    watch_unpolled: bool,
+    /// It has events.
+    watch_due: bool,
 }
 
 impl Uring {
@@ -86,12 +94,30 @@ impl Uring {
             batching: false,
             starved: VecDeque::new(),
             follow_ups: Vec::new(),
-            unwatched: true,
+            wake_unpolled: true,
             wake: wake.as_raw_fd(),
+            watch: None,
+            watch_unpolled: false,
+            watch_due: false,
         };
         Ok(Self {
             state: RefCell::new(state),
         })
+    }
+
+    /// The part of this reactor that other threads may reach.
+    pub(crate) fn watch(&self) -> io::Result<Arc<Watch>> {
+        let state = &mut *self.state.borrow_mut();
+        if let Some(watch) = &state.watch {
+            return Ok(watch.clone());
+        }
+        state.watch_unpolled = true;
+        Ok(state.watch.insert(Watch::new()?).clone())
+    }
+
+    /// The same, if there is any.
+    pub(crate) fn watch_if_any(&self) -> Option<Arc<Watch>> {
+        self.state.borrow().watch.clone()
     }
 
     pub(crate) fn add_stream(&self, fd: Arc<OwnedFd>) -> StreamKey {
@@ -189,19 +215,39 @@ impl Uring {
         ready: &mut Vec<Waker>,
     ) -> io::Result<Activity> {
         let state = &mut *self.state.borrow_mut();
-        state.watch();
+        state.poll_others();
         state.feed_starved();
         state.batching = wait.min_events > 1;
         state.ring.enter(timeout, wait)?;
-        Ok(state.take_completions(ready))
+        state.take_completions(ready);
+        state.take_events(ready)?;
+        Ok(state.census.report())
     }
 }
 
 impl State {
-    fn watch(&mut self) {
-        if std::mem::take(&mut self.unwatched) {
+    /// Polls the eventfd and the watch, unless that is going on.
+    fn poll_others(&mut self) {
+        if std::mem::take(&mut self.wake_unpolled) {
+            let entry = operation::poll(self.wake, Token::WAKE);
             // SAFETY: the descriptor stays open as long as the reactor; no memory is named.
-            unsafe { self.ring.push(&operation::watch(self.wake)) };
+            unsafe { self.ring.push(&entry) };
+        }
+        if let Some(watch) = self.watch.as_ref().filter(|_| self.watch_unpolled) {
+            self.watch_unpolled = false;
+            let entry = operation::poll(watch.as_fd().as_raw_fd(), Token::WATCH);
+            // SAFETY: as above.
+            unsafe { self.ring.push(&entry) };
+        }
+    }
+
+    /// Takes what the watch has to tell, if it has told the ring so.
+    fn take_events(&mut self, ready: &mut Vec<Waker>) -> io::Result<()> {
+        match &self.watch {
+            Some(watch) if std::mem::take(&mut self.watch_due) => {
+                watch.collect(&mut self.census, ready)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -227,14 +273,16 @@ impl State {
         }
     }
 
-    fn take_completions(&mut self, ready: &mut Vec<Waker>) -> Activity {
+    fn take_completions(&mut self, ready: &mut Vec<Waker>) {
         let Self {
             ring,
             buffers,
             streams,
             listeners,
             follow_ups,
-            unwatched,
+            wake_unpolled,
+            watch_unpolled,
+            watch_due,
             census,
             ..
         } = self;
@@ -245,7 +293,12 @@ impl State {
             ended += usize::from(!more && token.kind != Kind::Cancel);
             let next = match token.kind {
                 Kind::Wake => {
-                    *unwatched = !more;
+                    *wake_unpolled = !more;
+                    Next::Nothing
+                }
+                Kind::Watch => {
+                    *watch_unpolled = !more;
+                    *watch_due = true;
                     Next::Nothing
                 }
                 Kind::Accept => {
@@ -271,7 +324,6 @@ impl State {
         });
         ring.ended(ended);
         self.follow_up();
-        self.census.report()
     }
 
     fn follow_up(&mut self) {
@@ -280,7 +332,7 @@ impl State {
             match token.kind {
                 Kind::Receive | Kind::Send => self.follow_up_stream(token.key, next),
                 Kind::Accept => self.follow_up_listener(token.key, next),
-                Kind::Wake | Kind::Cancel => {}
+                Kind::Wake | Kind::Watch | Kind::Cancel => {}
             }
         }
         self.follow_ups = follow_ups;
@@ -340,7 +392,6 @@ impl Drop for Uring {
             if state.ring.in_flight() == 0 {
                 break;
             }
-            state.unwatched = false;
             if state.ring.enter(Some(FAREWELL_WAIT), Wait::FIRST).is_err() {
                 break;
             }
@@ -374,8 +425,11 @@ impl State {
         for (key, slot) in self.listeners.iter_mut() {
             slot.abandon(key, &mut self.ring);
         }
-        if !self.unwatched {
+        if !self.wake_unpolled {
             stream::cancel(Token::WAKE, &mut self.ring);
+        }
+        if self.watch.is_some() && !self.watch_unpolled {
+            stream::cancel(Token::WATCH, &mut self.ring);
         }
     }
 }

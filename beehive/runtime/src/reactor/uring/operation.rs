@@ -16,6 +16,8 @@ pub(super) enum Kind {
     Send = 3,
     /// A cancellation; its own completion says nothing of interest.
     Cancel = 4,
+    /// The watch over files that are not bound to this worker.
+    Watch = 5,
 }
 
 const KIND_BITS: u32 = 3;
@@ -30,6 +32,10 @@ pub(super) struct Token {
 impl Token {
     pub(super) const WAKE: Self = Self {
         kind: Kind::Wake,
+        key: 0,
+    };
+    pub(super) const WATCH: Self = Self {
+        kind: Kind::Watch,
         key: 0,
     };
 
@@ -47,6 +53,7 @@ impl Token {
             1 => Kind::Accept,
             2 => Kind::Receive,
             3 => Kind::Send,
+            5 => Kind::Watch,
             _ => Kind::Cancel,
         };
         Self {
@@ -56,13 +63,14 @@ impl Token {
     }
 }
 
-/// Watches an eventfd for every write to it.
-pub(super) fn watch(fd: RawFd) -> squeue::Entry {
+/// Reports whenever a file becomes readable: an eventfd for every write to it, an epoll instance for
+/// every event.
+pub(super) fn poll(fd: RawFd, token: Token) -> squeue::Entry {
     let events = libc::POLLIN as u32;
     opcode::PollAdd::new(Fd(fd), events)
         .multi(true)
         .build()
-        .user_data(Token::WAKE.encode())
+        .user_data(token.encode())
 }
 
 /// Accepts connections until cancelled.
@@ -112,6 +120,7 @@ mod tests {
             Kind::Receive,
             Kind::Send,
             Kind::Cancel,
+            Kind::Watch,
         ] {
             let token = Token::new(kind, 123_456_789);
             assert_eq!(Token::decode(token.encode()), token);

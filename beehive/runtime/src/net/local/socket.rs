@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use crate::net::{ShutdownHandle, TcpStream};
+use crate::net::local::{ShutdownHandle, TcpStream};
 use crate::worker;
 
 /// A connected socket that no worker owns. It can be sent to the worker that is to own it.
@@ -19,7 +19,7 @@ pub struct Socket {
 }
 
 impl Socket {
-    pub(super) fn new(fd: OwnedFd, peer: SocketAddr) -> Self {
+    pub(in crate::net) fn new(fd: OwnedFd, peer: SocketAddr) -> Self {
         Self {
             fd: Arc::new(fd),
             peer,

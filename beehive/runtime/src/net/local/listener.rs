@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use rustix::net::SocketFlags;
 
 use crate::driver::{Driver, Reactor};
-use crate::net::{Socket, epoll, uring};
+use crate::net::local::{Socket, epoll, uring};
 use crate::worker;
 
 /// Connections that the kernel keeps ready for `accept`; it lowers this to its own limit.
