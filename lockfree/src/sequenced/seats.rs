@@ -48,11 +48,13 @@ impl Seats {
     }
 
     /// Takes a seat with the cursor at `sequence`.
+    ///
+    /// The caller fences before it moves the cursor: what the consumer before it read comes before
+    /// what its cursor allows.
     pub(super) fn take(&self, sequence: u64) -> Result<usize, JoinError> {
         let free = |seat: &Seat| {
-            // Acquire: what the consumer before us read comes before what our cursor allows.
             seat.cursor
-                .compare_exchange(FREE, word(sequence), Ordering::Acquire, Ordering::Relaxed)
+                .compare_exchange(FREE, word(sequence), Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok()
         };
         let consumers_max = self.0.len();

