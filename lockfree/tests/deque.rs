@@ -235,3 +235,17 @@ fn values_without_size_are_counted() {
     assert_eq!(worker.stealer().steal_half(&other), Steal::Success(2));
     assert_eq!((worker.len(), other.len()), (2, 2));
 }
+
+#[test]
+fn the_oldest_value_keeps_its_name_until_it_is_taken() {
+    let worker = Worker::new(4);
+    let stealer = worker.stealer();
+    assert_eq!(stealer.oldest(), None);
+    worker.push(1).unwrap();
+    let name = stealer.oldest();
+    assert!(name.is_some());
+    worker.push(2).unwrap();
+    assert_eq!(stealer.oldest(), name);
+    worker.pop_front();
+    assert!(stealer.oldest().is_some_and(|next| Some(next) != name));
+}

@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use beehive_task::{JoinError, cell};
+use beehive_task::JoinError;
+use beehive_task::cell::{self, LiveKey, Member, World};
 use parking_lot::{Condvar, Mutex};
 
 use crate::options::{JoinHandle, Task, TaskMeta};
@@ -154,10 +155,8 @@ impl Pool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let pool = self.clone();
-        // After the first time, it is queued only to be dropped, because it was cancelled.
-        let schedule = move |runnable| drop(pool.submit(runnable));
-        let (runnable, handle) = cell::shared(TaskMeta::default(), Work(Some(work)), schedule);
+        let home = OnPool(self.clone());
+        let (runnable, handle) = cell::shared(TaskMeta::default(), Work(Some(work)), home);
         match self.submit(runnable) {
             Err((Refused::NoThread(error), runnable)) => {
                 drop(runnable);
@@ -172,6 +171,23 @@ impl Pool {
         }
         handle
     }
+}
+
+/// What the cell of a piece of work keeps.
+#[derive(Clone)]
+struct OnPool(Arc<Pool>);
+
+// SAFETY: (1) Nothing waits, so nothing enters; what did would be dropped. (2) `polled` is always null.
+unsafe impl World<TaskMeta> for OnPool {
+    fn schedule(&self, work: Task) {
+        drop(self.0.submit(work));
+    }
+
+    fn enter(&self, _: Member<TaskMeta>) -> LiveKey {
+        unreachable!("work completes in its first poll")
+    }
+
+    fn leave(&self, _: LiveKey) {}
 }
 
 /// A function as a future that completes in one poll.

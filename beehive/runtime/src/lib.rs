@@ -18,13 +18,15 @@
 //! ```
 //!
 //! Reading order: `worker` (the loop), `remote` and `shared` (how threads reach each other), `spawn`
-//! (tasks), `driver` and `reactor` (the kernel), `net` and `time` (what users see).
+//! and `home` (tasks), `driver` and `reactor` (the kernel), `net` and `time` (what users see).
 
 mod blocking;
 mod builder;
 mod clock;
 mod driver;
+mod entrance;
 mod fiber;
+mod home;
 pub mod io;
 pub mod net;
 pub mod options;

@@ -91,9 +91,14 @@ impl Remote {
         }
     }
 
+    /// Whether the worker was nudged and has not looked around since.
+    pub(crate) fn wants_attention(&self) -> bool {
+        self.attention.load(Relaxed)
+    }
+
     /// Moves messages from the worker's inbox to `into`.
     pub(crate) fn receive(&self, inbox: &mut Receiver<Message>, into: &mut Vec<Message>) {
-        if self.attention.load(Relaxed) && self.attention.swap(false, SeqCst) {
+        if self.wants_attention() && self.attention.swap(false, SeqCst) {
             // `Empty` is no news. A sender that is about to fill its place calls for attention then.
             let received = inbox.try_recv_many(into, RECEIVED_MAX);
             if received == Ok(RECEIVED_MAX) {

@@ -217,7 +217,7 @@ impl Wake for Main {
 /// Reaches a runtime from any thread.
 #[derive(Clone)]
 pub struct Handle {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl Handle {
@@ -294,7 +294,7 @@ impl Handle {
         F: Future + 'static,
         F::Output: Send + 'static,
     {
-        spawn_on(&self.shared.remotes[worker.index()], make)
+        spawn_on(&self.shared, worker, make)
     }
 
     /// The workers.

@@ -21,14 +21,15 @@ use std::sync::atomic::{
 use std::time::Instant;
 
 use beehive_policy::{LoadSignal, Nanos, Placement, Policy, WorkerId};
+use beehive_task::list::TaskList;
 use beehive_task::live::LiveSet;
-use crossbeam_deque::{Injector, Steal};
 use crossbeam_utils::CachePadded;
 use hallows_lockfree::deque;
 use parking_lot::Mutex;
 
 use crate::blocking::Pool;
 use crate::clock::Clock;
+use crate::entrance::Entrance;
 use crate::options::{Task, TaskMeta, TaskOptions};
 use crate::remote::Remote;
 
@@ -40,13 +41,12 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) remotes: Box<[Arc<Remote>]>,
     /// Stealable tasks queued by threads that are not workers, and those that found no room in a
-    /// worker's own queue. A library's queue, because it has no bound and many takers; ours have one
-    /// or the other.
-    pub(crate) injector: Injector<Task>,
+    /// worker's own queue.
+    pub(crate) entrance: Entrance,
     /// Tasks that nobody may run any more, on their way to being dropped.
-    discarded: Injector<Task>,
+    discarded: TaskList<TaskMeta>,
     /// Stealable tasks that wait, in one set per worker to spread the locks.
-    pub(crate) live: Box<[CachePadded<Mutex<LiveSet>>]>,
+    pub(crate) live: Box<[CachePadded<Mutex<LiveSet<TaskMeta>>>]>,
     /// Threads for what blocks.
     pub(crate) blocking: Arc<Pool>,
     parked: Box<[AtomicU64]>,
@@ -78,8 +78,8 @@ impl Shared {
         Self {
             start: Instant::now(),
             clock: Clock::new(),
-            injector: Injector::new(),
-            discarded: Injector::new(),
+            entrance: Entrance::new(),
+            discarded: TaskList::new(),
             live: (0..workers).map(|_| CachePadded::default()).collect(),
             blocking,
             parked: (0..workers.div_ceil(64))
@@ -100,7 +100,7 @@ impl Shared {
 
     /// Queues a stealable task from a thread that is not a worker of this runtime.
     pub(crate) fn inject(&self, task: Task) {
-        self.injector.push(task);
+        self.entrance.push(task);
         fence(SeqCst);
         if self.closed.load(SeqCst) {
             self.drain();
@@ -183,7 +183,26 @@ impl Shared {
     pub(crate) fn work_visible(&self) -> bool {
         // After the parked bit was set: the counterpart of the fence of whoever queues a task.
         fence(SeqCst);
-        !self.injector.is_empty() || self.remotes.iter().any(|remote| !remote.stealer.is_empty())
+        !self.entrance.is_empty() || self.remotes.iter().any(|remote| !remote.stealer.is_empty())
+    }
+
+    /// Whether any stealable task is queued anywhere but at this worker.
+    pub(crate) fn work_visible_besides(&self, me: WorkerId) -> bool {
+        fence(SeqCst);
+        !self.entrance.is_empty() || self.oldest_besides(me).is_some()
+    }
+
+    /// A task that waits in the queue of another worker, if possible of one where several do: which
+    /// worker, which task, and whether more wait there.
+    pub(crate) fn oldest_besides(&self, me: WorkerId) -> Option<(usize, u32, bool)> {
+        let others = self.remotes.iter().enumerate();
+        others
+            .filter(|&(index, _)| index != me.index())
+            .filter_map(|(index, remote)| {
+                let oldest = remote.stealer.oldest()?;
+                Some((index, oldest, remote.stealer.len() > 1))
+            })
+            .max_by_key(|&(_, _, several)| several)
     }
 
     pub(crate) fn signal(&self, worker: WorkerId) -> LoadSignal {
@@ -234,16 +253,19 @@ impl Shared {
             .for_each(|remote| drop_all(&remote.stealer));
         loop {
             self.drain();
-            // Collected before waking, because waking and dropping tasks enters these sets again.
-            let wakers: Vec<_> = self
+            let waiting: Vec<_> = self
                 .live
                 .iter()
-                .flat_map(|set| set.lock().wakers())
+                .flat_map(|set| set.lock().claim_all())
                 .collect();
-            if wakers.is_empty() {
+            if waiting.is_empty() && self.live.iter().all(|set| set.lock().is_empty()) {
                 break;
             }
-            wakers.into_iter().for_each(std::task::Waker::wake);
+            // Queued rather than dropped here: dropping a task may wake another one, and a long chain
+            // of them must not be dropped by recursion.
+            waiting
+                .into_iter()
+                .for_each(|task| self.discarded.push(task));
             self.drain();
             // Another thread may be just about to queue a task that it woke.
             std::thread::yield_now();
@@ -254,18 +276,20 @@ impl Shared {
     /// dropping a task may wake another one, and a long chain of them must not be dropped by
     /// recursion.
     fn drain(&self) {
-        while !self.doomed().all(Injector::is_empty) && !self.draining.swap(true, SeqCst) {
-            while let Some(task) = self.doomed().find_map(|queue| take(|| queue.steal())) {
-                drop(task);
+        while self.has_doomed() && !self.draining.swap(true, SeqCst) {
+            while self.has_doomed() {
+                drop(self.discarded.take_all());
+                if self.closed.load(SeqCst) {
+                    drop(self.entrance.take(1, usize::MAX));
+                }
             }
             self.draining.store(false, SeqCst);
         }
     }
 
-    /// The queues whose tasks nobody may run any more.
-    fn doomed(&self) -> impl Iterator<Item = &Injector<Task>> {
-        let closed = self.closed.load(SeqCst).then_some(&self.injector);
-        std::iter::once(&self.discarded).chain(closed)
+    /// Whether there are tasks that nobody may run any more.
+    fn has_doomed(&self) -> bool {
+        !self.discarded.is_empty() || self.closed.load(SeqCst) && !self.entrance.is_empty()
     }
 }
 
@@ -276,17 +300,6 @@ fn drop_all(queue: &deque::Stealer<Task>) {
             deque::Steal::Success(task) => drop(task),
             deque::Steal::Retry => std::hint::spin_loop(),
             deque::Steal::Empty => break,
-        }
-    }
-}
-
-/// Repeats a steal that lost a race until it has a result.
-pub(crate) fn take(mut steal: impl FnMut() -> Steal<Task>) -> Option<Task> {
-    loop {
-        match steal() {
-            Steal::Success(task) => return Some(task),
-            Steal::Retry => std::hint::spin_loop(),
-            Steal::Empty => return None,
         }
     }
 }

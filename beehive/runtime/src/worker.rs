@@ -3,31 +3,44 @@
 //! One turn of the loop: receive what other threads sent; run up to [`QUANTUM`] polls, taking local
 //! and stealable tasks in turn; with nothing left to run, search the other workers; then one visit
 //! to the reactor, which submits, waits if there is nothing to run, and collects events; then fire
-//! timers. So injected work, IO and timers are seen within one quantum, whatever the local load.
+//! timers. So IO and timers are seen within one quantum, whatever the local load. What other threads
+//! send, tasks for this worker as well as those for any, is seen after the poll during which it came:
+//! to look costs two loads of lines that nobody writes meanwhile, and a quantum of long polls would
+//! delay it a hundredfold.
+
+mod current;
+mod search;
 
 use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::null;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
 use beehive_policy::{Activity, LoadSignal, Move, Nanos, Policy, Wait, WorkerId};
+use beehive_task::cell::{LiveKey, Member};
 use beehive_task::live::LiveSet;
 use beehive_task::queue::LocalQueue;
 use beehive_task::wheel::{TimerKey, Wheel};
-use hallows_lockfree::deque::{Full, Steal, Worker as Deque};
+use hallows_lockfree::deque::{Full, Worker as Deque};
 use hallows_lockfree::mpsc::Receiver;
 
 use crate::driver::Driver;
-use crate::options::Task;
+use crate::options::{Task, TaskMeta};
 use crate::remote::{Message, Remote};
-use crate::shared::{self, Shared};
+use crate::shared::Shared;
 use crate::slice::Slices;
+pub use current::worker_id;
+use current::{CURRENT, POLLED};
+pub(crate) use current::{polled, try_with_current, with_current};
 
+/// Tasks from the entrance may fill one part in so many of a worker's own queue at once, and are looked
+/// for while no more is filled.
+const INJECTED_PART: usize = 2;
 /// Polls between two visits to the reactor and the inbox.
 const QUANTUM: u32 = 61;
-/// Tasks from the shared queue that a worker takes at once: the others leave theirs to it.
-const INJECTED_MAX: usize = 32;
 /// One in this many quanta is timed, to estimate the service time without reading the clock often.
 const TIMED_QUANTA: u32 = 16;
 /// A tick of the timer wheel: a millisecond.
@@ -48,10 +61,12 @@ pub(crate) struct Worker {
     stealable: Deque<Task>,
     inbox: RefCell<Receiver<Message>>,
     /// Local tasks that wait.
-    pub(crate) live: Rc<RefCell<LiveSet>>,
+    live: RefCell<LiveSet<TaskMeta>>,
     timers: RefCell<Wheel<Waker>>,
     pub(crate) driver: Rc<Driver>,
     policy: RefCell<Policy>,
+    /// It has polled a task that others could have taken, since it last lingered.
+    shared_work: Cell<bool>,
     /// Reused memory for messages and for wakers of one turn.
     messages: RefCell<Vec<Message>>,
     ready: RefCell<Vec<Waker>>,
@@ -93,44 +108,6 @@ impl Kept {
     }
 }
 
-thread_local! {
-    static CURRENT: RefCell<Option<Rc<Worker>>> = const { RefCell::new(None) };
-}
-
-/// Calls `f` with this thread's worker, if it is one.
-pub(crate) fn try_with_current<T>(f: impl FnOnce(Option<&Rc<Worker>>) -> T) -> T {
-    let mut f = Some(f);
-    let result = CURRENT.try_with(|current| {
-        let current = current.borrow();
-        f.take().map(|f| f(current.as_ref()))
-    });
-    match (result, f) {
-        (Ok(Some(result)), _) => result,
-        // The thread is ending and its local storage is gone.
-        (_, Some(f)) => f(None),
-        (_, None) => unreachable!("the function is taken only where its result is returned"),
-    }
-}
-
-/// Calls `f` with this thread's worker.
-///
-/// # Panics
-///
-/// If this thread is not a worker.
-pub(crate) fn with_current<T>(f: impl FnOnce(&Rc<Worker>) -> T) -> T {
-    try_with_current(|worker| {
-        f(worker.expect(
-            "no Beehive worker on this thread: call this from a task or inside `Runtime::block_on`",
-        ))
-    })
-}
-
-/// The worker that runs the calling task; `None` outside the runtime.
-#[must_use]
-pub fn worker_id() -> Option<WorkerId> {
-    try_with_current(|worker| worker.map(|worker| worker.id))
-}
-
 impl Worker {
     pub(crate) fn new(
         id: WorkerId,
@@ -151,9 +128,10 @@ impl Worker {
             slices: Rc::new(Slices::new()),
             stealable: kept.stealable,
             inbox: RefCell::new(kept.inbox),
-            live: Rc::default(),
+            live: RefCell::default(),
             driver,
             policy: RefCell::new(policy),
+            shared_work: Cell::new(false),
             messages: RefCell::default(),
             ready: RefCell::default(),
             tokens_due: Cell::new(0),
@@ -176,14 +154,11 @@ impl Worker {
     /// If the calling thread is a worker already.
     pub(crate) fn run<T>(self, mut finish: impl FnMut() -> Option<T>) -> (T, Kept) {
         let worker = Rc::new(self);
-        CURRENT.with(|current| {
-            let mut current = current.borrow_mut();
-            assert!(
-                current.is_none(),
-                "a Beehive runtime cannot run inside a task of a runtime"
-            );
-            *current = Some(worker.clone());
-        });
+        assert!(
+            CURRENT.get().is_null(),
+            "a Beehive runtime cannot run inside a task of a runtime"
+        );
+        CURRENT.set(Rc::as_ptr(&worker));
         let running = Running { worker };
         let value = running.worker.turn_until(&mut finish);
         let worker = running.worker.clone();
@@ -204,13 +179,22 @@ impl Worker {
 
     fn turn_until<T>(&self, finish: &mut impl FnMut() -> Option<T>) -> T {
         loop {
-            self.receive();
-            self.driver.refill_budget();
-            if let Some(value) = finish() {
-                return value;
+            let mut polls = 0;
+            self.slices.begin_turn();
+            loop {
+                self.receive();
+                self.driver.refill_budget();
+                self.offer_waiting();
+                if let Some(value) = finish() {
+                    return value;
+                }
+                let ran = self.run_tasks(QUANTUM - polls);
+                polls += ran.max(1);
+                if polls >= QUANTUM || self.slices.turn_is_over() || !self.is_called() {
+                    break;
+                }
             }
-            self.run_tasks();
-            if self.has_tasks() || self.search() {
+            if self.has_tasks() || self.search() || self.linger() {
                 self.visit_reactor(Some(Duration::ZERO), Wait::FIRST);
             } else {
                 self.park();
@@ -221,9 +205,7 @@ impl Worker {
 
     /// Queues a task that others may take, and wakes one of them if that helps.
     pub(crate) fn push_stealable(&self, task: Task) {
-        if let Err(Full(task)) = self.stealable.push(task) {
-            self.shared.injector.push(task);
-        }
+        self.requeue_stealable(task);
         if self.shared.remotes.len() == 1 {
             return;
         }
@@ -234,9 +216,38 @@ impl Worker {
         self.shared.offer(&mut self.policy.borrow_mut());
     }
 
+    /// Queues a task that others may take and that this worker has just polled. It is not offered:
+    /// either this worker polls it at once, or a task that was offered is ahead of it, and who looks for
+    /// that one finds both. See [`offer_waiting`](Self::offer_waiting) for the exceptions.
+    pub(crate) fn requeue_stealable(&self, task: Task) {
+        if let Err(Full(task)) = self.stealable.push(task) {
+            self.shared.entrance.push(task);
+        }
+    }
+
+    /// Offers what waits in the stealable queue while this worker does something else first.
+    fn offer_waiting(&self) {
+        if !self.stealable.is_empty() && self.shared.remotes.len() > 1 {
+            self.shared.offer(&mut self.policy.borrow_mut());
+        }
+    }
+
     /// Queues a task that stays on this worker.
     pub(crate) fn push_local(&self, task: Task) {
         self.local.push(task);
+    }
+
+    /// Enters a task that stays on this worker into the set of those that wait.
+    pub(crate) fn enter_local(&self, task: Member<TaskMeta>) -> LiveKey {
+        LiveKey {
+            set: self.id.index() as u32,
+            place: self.live.borrow_mut().insert(task),
+        }
+    }
+
+    /// A task that entered here has ended.
+    pub(crate) fn leave_local(&self, key: LiveKey) {
+        self.live.borrow_mut().remove(key.place);
     }
 
     fn has_tasks(&self) -> bool {
@@ -251,8 +262,8 @@ impl Worker {
     fn receive(&self) {
         if self.take_search_token() {
             self.search_counted();
-        } else if !self.shared.injector.is_empty() {
-            self.take_injected();
+        } else if !self.shared.entrance.is_empty() && self.take_injected() {
+            self.offer_waiting();
         }
         let mut messages = self.messages.take();
         self.remote
@@ -266,34 +277,48 @@ impl Worker {
         self.messages.replace(messages);
     }
 
-    fn run_tasks(&self) {
+    /// Whether another thread has sent something that [`receive`](Self::receive) would find.
+    fn is_called(&self) -> bool {
+        let room = self.stealable.len() <= self.stealable.capacity() / INJECTED_PART;
+        self.remote.wants_attention() || (room && !self.shared.entrance.is_empty())
+    }
+
+    /// Runs up to `polls_max` polls, until no task is left or another thread has sent something; says
+    /// how many.
+    fn run_tasks(&self, polls_max: u32) -> u32 {
         let quantum = self.quanta.get().wrapping_add(1);
         self.quanta.set(quantum);
         let timed = quantum
             .is_multiple_of(TIMED_QUANTA)
             .then(std::time::Instant::now);
         let mut polls = 0;
-        self.slices.begin_turn();
-        while polls < QUANTUM {
-            let Some(task) = self.next_task(polls) else {
-                break;
-            };
-            self.driver.refill_budget();
-            task.run();
-            polls += 1;
-            if self.slices.was_used() {
-                if self.slices.turn_is_over() {
+        let mut poll = || {
+            while polls < polls_max
+                && let Some(task) = self.next_task(polls)
+            {
+                polls += 1;
+                self.driver.refill_budget();
+                POLLED.set(task.id());
+                task.run();
+                POLLED.set(null());
+                if self.is_called() || self.slices.turn_is_over() {
                     break;
                 }
-                self.receive();
             }
+        };
+        // A task's own panics are its result. What arrives here is the panic of a value that nobody
+        // wanted, in its drop, or of a waker; it has been reported.
+        if catch_unwind(AssertUnwindSafe(&mut poll)).is_err() {
+            POLLED.set(null());
         }
         if let Some(started) = timed.filter(|_| polls > 0) {
             self.note_service(started.elapsed() / polls);
         }
+        polls
     }
 
     /// Takes the task that comes next.
+    #[inline]
     fn next_task(&self, turn: u32) -> Option<Task> {
         if !self.slices.is_empty()
             && let Some(task) = self.slices.take(self.has_fresh_tasks())
@@ -306,65 +331,30 @@ impl Worker {
     /// Takes a task; the two queues have precedence in turn, so that neither starves the other.
     fn next_fresh_task(&self, turn: u32) -> Option<Task> {
         if turn.is_multiple_of(2) {
-            self.local.pop().or_else(|| self.stealable.pop_front())
+            self.pop_local().or_else(|| self.pop_stealable())
         } else {
-            self.stealable.pop_front().or_else(|| self.local.pop())
+            self.pop_stealable().or_else(|| self.pop_local())
         }
+    }
+
+    #[inline]
+    fn pop_stealable(&self) -> Option<Task> {
+        let task = self.stealable.pop_front()?;
+        self.shared_work.set(true);
+        Some(task)
+    }
+
+    #[inline]
+    fn pop_local(&self) -> Option<Task> {
+        let task = self.local.pop()?;
+        self.offer_waiting();
+        Some(task)
     }
 
     fn note_service(&self, service: Duration) {
         let sample = u32::try_from(service.as_nanos()).unwrap_or(u32::MAX);
         let average = self.service_ns.get();
         self.service_ns.set(average - average / 8 + sample / 8);
-    }
-
-    /// Looks for tasks at the entrance and at other workers; true if some are now in the own queue.
-    fn search(&self) -> bool {
-        if self.shared.remotes.len() == 1 {
-            return self.take_injected();
-        }
-        self.shared.begin_search();
-        self.search_counted()
-    }
-
-    /// The search itself, by a worker that has been counted as searching.
-    fn search_counted(&self) -> bool {
-        let found = self.take_injected() || self.steal();
-        let last = self.shared.end_search();
-        if found && last && self.shared.work_visible() {
-            self.shared.offer(&mut self.policy.borrow_mut());
-        }
-        found
-    }
-
-    fn take_injected(&self) -> bool {
-        let injector = &self.shared.injector;
-        let room = self.stealable.capacity() - self.stealable.len();
-        let mut taken = 0;
-        while taken < room.min(INJECTED_MAX)
-            && let Some(task) = shared::take(|| injector.steal())
-        {
-            if let Err(Full(task)) = self.stealable.push(task) {
-                injector.push(task);
-                break;
-            }
-            taken += 1;
-        }
-        taken > 0
-    }
-
-    fn steal(&self) -> bool {
-        let mut search = self
-            .policy
-            .borrow_mut()
-            .on_idle(|worker| self.shared.signal(worker));
-        while let Some(victim) = search.next_victim() {
-            let stealer = &self.shared.remotes[victim.index()].stealer;
-            if !stealer.is_empty() && retry(|| stealer.steal_half(&self.stealable)) {
-                return true;
-            }
-        }
-        false
     }
 
     /// Waits for IO, a timer or a message. See `remote` and `shared` for the order of the steps.
@@ -530,11 +520,16 @@ impl Worker {
                     None => drop(task),
                 }
             }
-            let wakers = self.live.borrow().wakers();
-            if wakers.is_empty() && self.local.is_empty() && self.slices.is_empty() {
+            let waiting = self.live.borrow().claim_all();
+            // Dropping a task may wake others, which are then in a queue.
+            let ended = waiting.is_empty()
+                && self.live.borrow().is_empty()
+                && self.local.is_empty()
+                && self.slices.is_empty();
+            drop(waiting);
+            if ended {
                 break;
             }
-            wakers.into_iter().for_each(Waker::wake);
             // Another thread may be just about to send a task that it woke.
             std::thread::yield_now();
         }
@@ -552,17 +547,6 @@ impl Drop for Running {
         self.worker.driver.stop();
         self.worker.wake_sleepers();
         self.worker.hand_over();
-        CURRENT.with(|current| current.borrow_mut().take());
-    }
-}
-
-/// Repeats a steal that lost a race until it has a result; true if something was stolen.
-fn retry(mut steal: impl FnMut() -> Steal<usize>) -> bool {
-    loop {
-        match steal() {
-            Steal::Success(_) => return true,
-            Steal::Empty => return false,
-            Steal::Retry => std::hint::spin_loop(),
-        }
+        CURRENT.set(null());
     }
 }

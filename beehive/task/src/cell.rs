@@ -1,43 +1,120 @@
-//! The task cell: a future on the heap with its state, its wakers and its result.
+//! The task cell: a future on the heap with its state, its wakers and its result, in one allocation.
 //!
-//! The state machine is that of `async-task`; this module narrows it to the two kinds of task
-//! Beehive has. A *shared* task may run on any thread. A *pinned* task may hold values that are not
-//! `Send`; it runs and is dropped on one thread, wherever it was created.
+//! There are two kinds of task. A *shared* task may run on any thread. A *pinned* task may hold values
+//! that are not `Send`; it runs and is dropped on one thread, wherever it was created. What queues the
+//! tasks and runs them is their [`World`]; a small value that stands for it is in each cell.
 //!
 //! A task's output is a `Result`, because a world that can catch panics turns them into
 //! [`JoinError::Panicked`]; a world that cannot never produces that error.
 //!
-//! Invariant for the unsafe block: see [`pinned`].
+//! # Protocol
+//!
+//! One word has all of the task's state and the number of references to the cell; each step below is
+//! one change of it. The bits are in `state`.
+//!
+//! 1. **Owning.** A task is *owned* while there is a [`Runnable`] of it: in a queue, or being polled.
+//!    The owner alone touches the future. A task that waits has no owner.
+//! 2. **Waking** a task that waits makes the waker its owner, who hands the runnable to the world.
+//!    Waking one that is owned marks it as *notified*. Either is a read-modify-write, also where
+//!    nothing changes: the poll that comes after reads the word, and so sees what was done before the
+//!    wake. With a mere look it could poll too early and then wait for ever.
+//! 3. **Before a poll** the owner looks at the word and clears the mark if it is there. A wake that comes
+//!    later sets it again, and step 5 sees it; so while there is none, looking is enough.
+//! 4. **A task that wakes itself** while it is polled (it yields) leaves a note for its owner, which is
+//!    the same thread; that takes no atomic operation. The owner hands it to the world again as it is:
+//!    still owned. A cancellation is then seen at step 3.
+//! 5. **After a poll** that left the task waiting the owner gives it up by a compare-exchange from a word
+//!    in which it is neither notified nor cancelled; else it queues or ends it. Before that the task
+//!    enters its world's live set, if it is not in it: a task that waits may be reachable only by
+//!    whoever will wake it, perhaps nobody, and shutdown must find it.
+//! 6. **References.** Each waker, the join handle and the world have one: the world from the beginning
+//!    until the task ends, whether it is owned or waits. So neither waking nor polling counts, and
+//!    nobody who is owner can lose the cell. Who sees that the only reference is its own frees the cell
+//!    without counting: nobody else is left who could make another one.
+//! 7. **Joining.** The slot for the joiner's waker is the handle's until it *offers* it; then it is for
+//!    whoever ends the task, unless the handle withdraws it in time. Each is one change of the word
+//!    that fails if the task has ended: so the waker is either woken, or its owner sees the end.
+//! 8. **Ending.** The owner drops the future, leaves the live set, and sets *complete*; the same change
+//!    says whether the output, which lies where the future was, is for the handle or for the owner to
+//!    drop, whether a joiner is to be woken, and gives the world's reference back if neither is.
+//! 9. **Cancelling** sets a mark that the owner sees at step 3 or 5; if there is none, who cancels
+//!    becomes the owner and queues the task, so that its future is dropped where it may be.
+//!
+//! # Source
+//!
+//! The one word and the wakers' part follow what Tokio and `async-task` do; that the world keeps one
+//! reference through all polls, and steps 3 and 4, by which a yield changes the word not at all, are
+//! ours.
+
+mod join;
+pub(crate) mod raw;
+mod runnable;
+mod state;
+#[cfg(all(test, not(feature = "loom")))]
+mod tests;
 
 use alloc::boxed::Box;
 use core::any::Any;
-use core::fmt;
 use core::future::Future;
-use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::ptr::null;
 
-/// A task that is ready to be polled once. Dropping it cancels the task.
-///
-/// `M` is what a world knows about each of its tasks: it is stored in the cell, and
-/// `metadata()` reads it without running the task.
-pub type Runnable<M = ()> = async_task::Runnable<M>;
+pub use join::{JoinError, JoinHandle};
+pub use runnable::{Member, Runnable};
 
 /// What a task returns inside its cell: the value, or what it panicked with.
 pub type Outcome<T> = Result<T, Box<dyn Any + Send>>;
 
-/// Puts a future that may run on any thread into a cell.
+/// Where a world has put a task that waits: whatever it needs to find it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LiveKey {
+    /// Which of the world's live sets.
+    pub set: u32,
+    /// The place in it.
+    pub place: u32,
+}
+
+/// What queues tasks and runs them, as far as a cell must know it. Cloned before each call that may end
+/// the task, so it should be a mere pointer.
 ///
-/// `schedule` receives the runnable whenever the task becomes ready and must queue it.
-pub fn shared<T, F, S, M>(metadata: M, future: F, schedule: S) -> (Runnable<M>, JoinHandle<T, M>)
+/// # Safety
+///
+/// 1. `enter` puts the member into a [`LiveSet`](crate::live::LiveSet) or drops it, and `leave` removes
+///    from it what `enter` put there, before it returns.
+/// 2. `polled` gives null, or the [`id`](Runnable::id) of a runnable of this world that the calling
+///    thread has called `run` of, as long as that call has not returned or unwound.
+pub unsafe trait World<M>: Clone + Send + Sync + 'static {
+    /// The task is ready: queues it. Must not panic.
+    fn schedule(&self, task: Runnable<M>);
+
+    /// The task has woken itself while it was polled: queues it behind all others that are ready. Must
+    /// not panic.
+    fn requeue(&self, task: Runnable<M>) {
+        self.schedule(task);
+    }
+
+    /// The task that the calling thread polls.
+    fn polled() -> *const () {
+        null()
+    }
+
+    /// The task is about to wait, for the first time. It is called, as `leave` is, by whoever runs or
+    /// drops the runnable.
+    fn enter(&self, task: Member<M>) -> LiveKey;
+
+    /// The future of a task that entered has been dropped.
+    fn leave(&self, key: LiveKey);
+}
+
+/// Puts a future that may run on any thread into a cell.
+pub fn shared<T, F, W, M>(metadata: M, future: F, world: W) -> (Runnable<M>, JoinHandle<T, M>)
 where
     F: Future<Output = Outcome<T>> + Send + 'static,
     T: Send + 'static,
-    S: Fn(Runnable<M>) + Send + Sync + 'static,
+    W: World<M>,
     M: Send + Sync + 'static,
 {
-    let cell = async_task::Builder::new().metadata(metadata);
-    let (runnable, task) = cell.spawn(move |_| future, schedule);
-    (runnable, JoinHandle::new(task))
+    // SAFETY: future and output are `Send`, so any thread may be the owner, and another one at a time.
+    unsafe { pinned(metadata, future, world) }
 }
 
 /// Puts a future that must stay on one thread into a cell.
@@ -49,140 +126,24 @@ where
 /// 2. once the future has been polled, or if it is not `Send` when it is passed in, every runnable
 ///    of this task is also dropped only on the owner (or leaked).
 ///
-/// So `schedule` must hand each runnable to the owner, whichever thread calls it.
-pub unsafe fn pinned<T, F, S, M>(
+/// So `world` must hand each runnable to the owner, whichever thread calls it.
+pub unsafe fn pinned<T, F, W, M>(
     metadata: M,
     future: F,
-    schedule: S,
+    world: W,
 ) -> (Runnable<M>, JoinHandle<T, M>)
 where
     F: Future<Output = Outcome<T>> + 'static,
     T: 'static,
-    S: Fn(Runnable<M>) + Send + Sync + 'static,
+    W: World<M>,
     M: Send + Sync + 'static,
 {
-    let cell = async_task::Builder::new().metadata(metadata);
-    // SAFETY: (1) The future may be not `Send`; the caller promises that it is polled on the owner
-    // only, and dropped elsewhere only while it has never been polled and is still `Send`.
-    // (2) The future, `schedule` and the metadata are 'static. (3) `schedule` and the metadata are
-    // Send and Sync, so wakers may go to any thread. The output is handed out by the join handle, which is Send only if it is.
-    let (runnable, task) = unsafe { cell.spawn_unchecked(move |_| future, schedule) };
-    (runnable, JoinHandle::new(task))
+    let task = raw::allocate(metadata, world, future);
+    // SAFETY: the new cell is owned by its first runnable, and has this kind of metadata. As the caller
+    // promises, the future stays on its thread where it must.
+    let runnable = unsafe { Runnable::from_raw(task) };
+    // SAFETY: one reference of the new cell is the handle's, and its output is this. The handle is
+    // `Send` only if the output is.
+    let handle = unsafe { JoinHandle::from_raw(task) };
+    (runnable, handle)
 }
-
-/// Waits for a task's result.
-///
-/// Dropping the handle detaches the task: it goes on. [`cancel`](Self::cancel) ends it.
-#[must_use = "dropping the handle lets the task run on unobserved; call `detach` to say so"]
-pub struct JoinHandle<T, M = ()> {
-    /// `None` only after `detach` or `cancel` took the task out.
-    task: Option<async_task::FallibleTask<Outcome<T>, M>>,
-}
-
-impl<T, M> JoinHandle<T, M> {
-    fn new(task: async_task::Task<Outcome<T>, M>) -> Self {
-        Self {
-            task: Some(task.fallible()),
-        }
-    }
-
-    /// Lets the task run on without anybody waiting for it.
-    pub fn detach(self) {
-        drop(self);
-    }
-
-    /// Whether the task has ended, by itself or by cancellation.
-    #[must_use]
-    pub fn is_finished(&self) -> bool {
-        self.task
-            .as_ref()
-            .is_none_or(async_task::FallibleTask::is_finished)
-    }
-
-    /// Cancels the task at its next suspension point.
-    ///
-    /// The task is cancelled when the returned future is first polled, or dropped; awaiting it waits
-    /// until the task's values have been dropped, and gives the result if it had already finished.
-    pub fn cancel(mut self) -> impl Future<Output = Option<Result<T, JoinError>>> {
-        let task = self.task.take();
-        async move {
-            let outcome = task?.cancel().await?;
-            Some(outcome.map_err(JoinError::Panicked))
-        }
-    }
-}
-
-impl<T, M> Future for JoinHandle<T, M> {
-    type Output = Result<T, JoinError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(task) = self.task.as_mut() else {
-            return Poll::Ready(Err(JoinError::Cancelled));
-        };
-        Pin::new(task).poll(cx).map(|outcome| match outcome {
-            Some(Ok(value)) => Ok(value),
-            Some(Err(payload)) => Err(JoinError::Panicked(payload)),
-            None => Err(JoinError::Cancelled),
-        })
-    }
-}
-
-impl<T, M> Drop for JoinHandle<T, M> {
-    fn drop(&mut self) {
-        if let Some(task) = self.task.take() {
-            task.detach();
-        }
-    }
-}
-
-impl<T, M> fmt::Debug for JoinHandle<T, M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JoinHandle")
-            .field("finished", &self.is_finished())
-            .finish()
-    }
-}
-
-/// Why a task has no result.
-pub enum JoinError {
-    /// The task panicked; the payload is what it panicked with.
-    Panicked(Box<dyn Any + Send>),
-    /// The task was cancelled, or its runtime stopped.
-    Cancelled,
-}
-
-impl JoinError {
-    /// The panic's message, if it panicked with text.
-    #[must_use]
-    pub fn message(&self) -> Option<&str> {
-        let Self::Panicked(payload) = self else {
-            return None;
-        };
-        payload.downcast_ref::<&'static str>().copied().or_else(|| {
-            payload
-                .downcast_ref::<alloc::string::String>()
-                .map(alloc::string::String::as_str)
-        })
-    }
-}
-
-impl fmt::Display for JoinError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self, self.message()) {
-            (Self::Cancelled, _) => f.write_str("the task was cancelled before it finished"),
-            (Self::Panicked(_), Some(text)) => write!(f, "the task panicked: {text}"),
-            (Self::Panicked(_), None) => f.write_str("the task panicked"),
-        }
-    }
-}
-
-impl fmt::Debug for JoinError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl core::error::Error for JoinError {}
-
-#[cfg(test)]
-mod tests;

@@ -1,79 +1,74 @@
 //! The set of tasks that have started and not ended, kept so that shutdown can end them.
 //!
 //! A task that waits is referenced only by whoever will wake it, perhaps nobody, perhaps itself.
-//! So a task that first returns `Pending` enters its waker here and leaves when its future is
-//! dropped. Shutdown wakes every member, drops the runnables that this brings into the run queues,
-//! and repeats until the set is empty: then every future has been dropped, by the thread that
-//! drained the queues.
+//! So a task enters here before it waits for the first time, and leaves when its future has been
+//! dropped (see [`World`](crate::cell::World)). Shutdown claims every member that waits, drops the
+//! runnables, also those in the run queues, and repeats until the set is empty: then every future has
+//! been dropped, by the thread that did so.
 
 use alloc::vec::Vec;
-use core::task::Waker;
 use slab::Slab;
 
-/// Place of a task in a [`LiveSet`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LiveKey(usize);
+use crate::cell::{Member, Runnable};
 
-/// Wakers of the tasks that wait.
-#[derive(Debug, Default)]
-pub struct LiveSet {
-    wakers: Slab<Waker>,
+/// The tasks of a world that wait or have waited.
+#[derive(Debug)]
+pub struct LiveSet<M = ()> {
+    members: Slab<Member<M>>,
 }
 
-impl LiveSet {
+impl<M> LiveSet<M> {
     /// An empty set.
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            wakers: Slab::new(),
+            members: Slab::new(),
         }
     }
 
-    /// Enters a task by its own waker.
-    pub fn insert(&mut self, waker: Waker) -> LiveKey {
-        LiveKey(self.wakers.insert(waker))
-    }
-
-    /// Removes a task; the waker is returned so that it can be dropped outside a lock.
+    /// Enters a task; gives its place.
     ///
     /// # Panics
     ///
-    /// If the key is not in the set.
-    pub fn remove(&mut self, key: LiveKey) -> Waker {
-        self.wakers.remove(key.0)
+    /// If there are 2³² members.
+    pub fn insert(&mut self, member: Member<M>) -> u32 {
+        u32::try_from(self.members.insert(member)).expect("fewer than 2^32 tasks wait")
     }
 
-    /// Copies of all wakers, to be woken outside a lock.
+    /// Removes a task.
+    ///
+    /// # Panics
+    ///
+    /// If there is none at this place.
+    pub fn remove(&mut self, place: u32) {
+        self.members.remove(place as usize);
+    }
+
+    /// The runnables of all members that wait, to be dropped when the set may change again. The others
+    /// are in a queue, or about to be.
     #[must_use]
-    pub fn wakers(&self) -> Vec<Waker> {
-        self.wakers.iter().map(|(_, waker)| waker.clone()).collect()
+    pub fn claim_all(&self) -> Vec<Runnable<M>> {
+        self.members
+            .iter()
+            .filter_map(|(_, member)| member.claim())
+            .collect()
     }
 
     /// Number of tasks in the set.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.wakers.len()
+        self.members.len()
     }
 
     /// Whether the set is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.wakers.is_empty()
+        self.members.is_empty()
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn removed_tasks_leave_the_set() {
-        let mut set = LiveSet::new();
-        let first = set.insert(Waker::noop().clone());
-        let second = set.insert(Waker::noop().clone());
-        set.remove(first);
-        assert_eq!((set.len(), set.wakers().len()), (1, 1));
-        set.remove(second);
-        assert!(set.is_empty());
+impl<M> Default for LiveSet<M> {
+    fn default() -> Self {
+        Self::new()
     }
 }

@@ -25,7 +25,8 @@
 //! 2. **Claim** (thieves): read `front` (acquire), then `tail` (acquire), then move `head` over any
 //!    number of values by one compare-exchange of the whole `front`. If anything was popped or
 //!    claimed meanwhile, `front` differs and nothing is claimed.
-//! 3. **Pop at the front** (owner): raise `head` by one, without looking first. If it was at `tail`
+//! 3. **Pop at the front** (owner): raise `head` by one (release: who counts the values and sees this
+//!    pop also sees the pushes before it), without looking first. If it was at `tail`
 //!    already, the deque is empty, and `head` is lowered again; no thief claims while `head` is
 //!    beyond `tail`. Both pops remember where `head` was (`head_min`): if that is at `tail`, nothing
 //!    can be there, and neither touches what is shared. (To look at `front` before changing it costs

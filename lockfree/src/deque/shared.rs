@@ -100,9 +100,17 @@ impl<T> Shared<T> {
 
     /// How many values there were; the two reads may lie apart, so the result is kept in its bounds.
     pub(super) fn len(&self) -> usize {
-        let head = head(self.front.load(Relaxed));
+        // Acquire: a pop seen here brings the pushes that the owner did before it.
+        let head = head(self.front.load(Acquire));
         let len = self.tail.load(Relaxed).wrapping_sub(head) as i32;
         usize::try_from(len).unwrap_or(0).min(self.slots.len())
+    }
+
+    /// The position of the oldest value.
+    pub(super) fn oldest(&self) -> Option<u32> {
+        let head = head(self.front.load(Acquire));
+        let len = self.tail.load(Relaxed).wrapping_sub(head) as i32;
+        (len > 0).then_some(head)
     }
 
     /// Where the owner's next value goes.
@@ -121,7 +129,7 @@ impl<T> Shared<T> {
     /// owner.
     #[inline]
     pub(super) fn take_front(&self, tail: u32) -> Option<u32> {
-        let position = head(self.front.fetch_add(1, Relaxed));
+        let position = head(self.front.fetch_add(1, Release));
         if position == tail {
             self.front.fetch_sub(1, Relaxed);
             return None;

@@ -63,7 +63,15 @@ impl<T> Stealer<T> {
         into.take_half(&self.shared)
     }
 
-    /// How many values there were a moment ago.
+    /// Names the oldest value there was a moment ago. Values have different names until 2³² of them
+    /// have come, so who sees the same one twice knows that nobody has taken it meanwhile.
+    #[must_use]
+    pub fn oldest(&self) -> Option<u32> {
+        self.shared.oldest()
+    }
+
+    /// How many values there were a moment ago. It never falls to zero while the owner pushes a value
+    /// before it pops another one.
     #[must_use]
     pub fn len(&self) -> usize {
         self.shared.len()

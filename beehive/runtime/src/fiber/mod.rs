@@ -33,14 +33,15 @@ use std::task::{Context, Poll};
 
 use beehive_policy::WorkerId;
 use beehive_policy::slice::Attained;
-use beehive_task::cell;
+use beehive_task::cell::{self, LiveKey, Member, World};
 use corosensei::{Coroutine, CoroutineResult};
 
-use crate::options::{JoinHandle, Task, TaskOptions};
+use crate::home;
+use crate::options::{JoinHandle, Task, TaskMeta, TaskOptions};
 use crate::remote::{Message, Remote};
 use crate::shared::Shared;
 use crate::slice::current;
-use crate::spawn::{self, Guarded, LocalMember};
+use crate::spawn::Guarded;
 use crate::worker;
 use stacks::Stack;
 
@@ -63,23 +64,19 @@ where
     // A chosen worker is the home from the start: then the queues need not know of the choice.
     let meta = shared.meta(options.anywhere());
     let home = Arc::new(Home::new(shared.clone(), chosen));
-    let future = Guarded {
-        future: Fiber {
-            state: State::New(body),
-            stack_bytes,
-            attained: Attained::default(),
-            home: home.clone(),
-        },
-        membership: LocalMember(None),
-    };
-    let schedule = move |runnable| home.schedule(runnable);
+    let future = Guarded::new(Fiber {
+        state: State::New(body),
+        stack_bytes,
+        attained: Attained::default(),
+        home: home.clone(),
+    });
     // SAFETY: the owner is the thread of the worker that polls the fiber first. (1) Until then the
-    // future holds `body`, which is `Send`, a `Home`, which is too, and no membership, so its
-    // runnable may be dropped anywhere. (2) That first poll stores the worker in `Home` before
+    // future holds `body`, which is `Send`, and a `Home`, which is too, so its runnable may be dropped
+    // anywhere. (2) That first poll stores the worker in `Home` before
     // anything that is not `Send` exists, and before a waker of this task does; so every later
     // runnable goes through `Home::schedule` to that worker, which runs and drops it on its thread
     // and stops only when it has no task of its own left (`Worker::drop_local_tasks`).
-    let (runnable, handle) = unsafe { cell::pinned(meta, future, schedule) };
+    let (runnable, handle) = unsafe { cell::pinned(meta, future, FiberHome(home)) };
     runnable.schedule();
     handle
 }
@@ -91,6 +88,30 @@ struct Home {
     worker: OnceLock<Arc<Remote>>,
     /// Where it queues at its home. Changed only there, while the fiber runs.
     level: AtomicU8,
+}
+
+/// What the cell of a fiber keeps.
+#[derive(Clone)]
+struct FiberHome(Arc<Home>);
+
+// SAFETY: (1) `enter` and `leave` are called on the home, which polls and drops the fiber from its first
+// poll on, and agree on its set. (2) See `worker::polled`.
+unsafe impl World<TaskMeta> for FiberHome {
+    fn schedule(&self, task: Task) {
+        self.0.schedule(task);
+    }
+
+    fn polled() -> *const () {
+        worker::polled()
+    }
+
+    fn enter(&self, task: Member<TaskMeta>) -> LiveKey {
+        worker::with_current(|worker| worker.enter_local(task))
+    }
+
+    fn leave(&self, key: LiveKey) {
+        worker::with_current(|worker| worker.leave_local(key));
+    }
 }
 
 /// The level of a fiber that has not begun.
@@ -108,7 +129,7 @@ impl Home {
 
     fn schedule(&self, runnable: Task) {
         let Some(home) = self.worker.get() else {
-            return spawn::queue_shared(&self.shared, runnable);
+            return home::queue_shared(&self.shared, runnable);
         };
         let level = self.level.load(Relaxed);
         let refused = worker::try_with_current(|worker| match worker {

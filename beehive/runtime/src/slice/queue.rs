@@ -25,8 +25,6 @@ pub(crate) struct Slices {
     turn_start: Cell<Option<Nanos>>,
     /// When the last slice ended.
     last_end: Cell<Nanos>,
-    /// A task has been queued for another slice, and the worker has not asked yet.
-    used: Cell<bool>,
     pub(crate) stacks: Rc<Stacks>,
 }
 
@@ -56,7 +54,6 @@ impl Slices {
             waiting: Cell::new(0),
             turn_start: Cell::new(None),
             last_end: Cell::default(),
-            used: Cell::new(false),
             stacks: Stacks::new(),
         }
     }
@@ -86,7 +83,6 @@ impl Slices {
         let since = self.last_end.get();
         self.levels.borrow_mut()[level].push_back(Waiting { task, since });
         self.waiting.set(self.waiting.get() + 1);
-        self.used.set(true);
     }
 
     /// Whether no task waits for a slice.
@@ -125,12 +121,6 @@ impl Slices {
     /// The worker begins a turn.
     pub(crate) fn begin_turn(&self) {
         self.turn_start.set(None);
-        self.used.set(false);
-    }
-
-    /// Whether the last poll used up a slice: time to look for messages.
-    pub(crate) fn was_used(&self) -> bool {
-        self.used.replace(false)
     }
 
     /// Whether slices have taken as much time as a turn may have.

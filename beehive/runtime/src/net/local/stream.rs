@@ -111,7 +111,7 @@ impl TcpStream {
     /// If the calling thread is not a worker.
     #[must_use = "the connection is counted as gone"]
     pub fn relocation(&self) -> Option<WorkerId> {
-        worker::with_current(|worker| worker.depart())
+        worker::with_current(worker::Worker::depart)
     }
 
     /// Takes the connection off its worker. No byte is lost: what was received and not read yet
