@@ -39,6 +39,9 @@ pub(crate) use current::{polled, try_with_current, with_current};
 /// Tasks from the entrance may fill one part in so many of a worker's own queue at once, and are looked
 /// for while no more is filled.
 const INJECTED_PART: usize = 2;
+/// How long a worker waits before it looks again at a task that it left alone to another worker: so
+/// much longer than necessary may a task wait there.
+const WATCH: Duration = Duration::from_micros(50);
 /// Polls between two visits to the reactor and the inbox.
 const QUANTUM: u32 = 61;
 /// One in this many quanta is timed, to estimate the service time without reading the clock often.
@@ -67,6 +70,8 @@ pub(crate) struct Worker {
     policy: RefCell<Policy>,
     /// It has polled a task that others could have taken, since it last lingered.
     shared_work: Cell<bool>,
+    /// The last search left a task alone to its worker, and found nothing else.
+    left_alone: Cell<bool>,
     /// Reused memory for messages and for wakers of one turn.
     messages: RefCell<Vec<Message>>,
     ready: RefCell<Vec<Waker>>,
@@ -132,6 +137,7 @@ impl Worker {
             driver,
             policy: RefCell::new(policy),
             shared_work: Cell::new(false),
+            left_alone: Cell::new(false),
             messages: RefCell::default(),
             ready: RefCell::default(),
             tokens_due: Cell::new(0),
@@ -358,24 +364,43 @@ impl Worker {
     }
 
     /// Waits for IO, a timer or a message. See `remote` and `shared` for the order of the steps.
+    ///
+    /// If the search has left a task alone that still waits, or again, this worker is not to be woken
+    /// for shared work (each task of a chain would wake it) but looks again by itself in a while.
     fn park(&self) {
-        let stealing = self.shared.remotes.len() > 1;
-        if stealing {
+        let mut listed = self.shared.remotes.len() > 1;
+        if listed {
             self.shared.enter_parked(self.id);
         }
-        let idle = self.remote.park() && !self.shared.work_visible();
-        if idle {
+        let quiet = self.remote.park();
+        let idle = quiet && !self.shared.work_visible();
+        let watches = quiet && !idle && self.left_alone.take() && {
+            listed = false;
+            self.leave_parked()
+        };
+        if idle || watches {
             let now = self.now();
             self.wait_start.set(Some(now));
             let wait = self.policy.borrow_mut().on_wait(now);
-            self.visit_reactor(self.time_to_next_timer(now), wait);
+            let watch = watches.then_some(WATCH);
+            let timeout = [self.time_to_next_timer(now), watch];
+            self.visit_reactor(timeout.into_iter().flatten().min(), wait);
         } else {
             self.visit_reactor(Some(Duration::ZERO), Wait::FIRST);
         }
         self.remote.unpark();
-        if stealing && !self.shared.leave_parked(self.id) {
+        if listed {
+            self.leave_parked();
+        }
+    }
+
+    /// Leaves the parked set; false if another thread has chosen this worker to search.
+    fn leave_parked(&self) -> bool {
+        let unchosen = self.shared.leave_parked(self.id);
+        if !unchosen {
             self.tokens_due.set(self.tokens_due.get() + 1);
         }
+        unchosen
     }
 
     fn take_search_token(&self) -> bool {

@@ -8,7 +8,7 @@ use super::{INJECTED_PART, Worker};
 
 /// How long a worker looks on for shared work before it parks: about what parking and waking cost.
 const LINGER_NS: u64 = 10_000;
-/// Pauses between two of these looks, about a microsecond: each takes lines from the one that works.
+/// See [`pause`].
 const LOOK_PAUSES: u32 = 25;
 
 impl Worker {
@@ -40,28 +40,17 @@ impl Worker {
 
     /// Looks on for a short time before parking, if there was shared work just now: to wake a worker
     /// costs both sides more than that. It counts as searching, so nobody is woken meanwhile.
-    ///
-    /// A task that is alone in the queue of another worker is left there as long as that worker is
-    /// quick to take it: moving it would cost more than the wait.
     pub(super) fn linger(&self) -> bool {
         if !self.shared_work.take() || self.shared.remotes.len() == 1 {
             return false;
         }
         self.shared.begin_search();
         let until = Nanos(self.shared.clock.now().0 + LINGER_NS);
-        let mut waiting = None;
         let found = loop {
-            (0..LOOK_PAUSES).for_each(|_| std::hint::spin_loop());
-            if self.remote.wants_attention() || self.take_injected() {
+            pause();
+            if self.remote.wants_attention() || self.take_injected() || self.steal() {
                 break true;
             }
-            let seen = self.shared.oldest_besides(self.id);
-            let ripe =
-                seen.is_some_and(|(_, _, several)| several) || seen.is_some() && seen == waiting;
-            if ripe && self.steal() {
-                break true;
-            }
-            waiting = seen;
             if self.shared.clock.now() >= until {
                 break false;
             }
@@ -86,19 +75,39 @@ impl Worker {
         taken
     }
 
+    /// Takes half of the tasks of another worker; true if it has some.
+    ///
+    /// A task that is alone in its queue is left there if its worker is quick to take it: to move it
+    /// would cost more than its wait. [`left_alone`](Worker::left_alone) says so then.
     fn steal(&self) -> bool {
         let mut search = self
             .policy
             .borrow_mut()
             .on_idle(|worker| self.shared.signal(worker));
+        let mut alone = None;
         while let Some(victim) = search.next_victim() {
             let stealer = &self.shared.remotes[victim.index()].stealer;
-            if !stealer.is_empty() && retry(|| stealer.steal_half(&self.stealable)) {
-                return true;
+            match stealer.len() {
+                0 => {}
+                1 => alone = stealer.oldest().map(|task| (stealer, task)),
+                _ if retry(|| stealer.steal_half(&self.stealable)) => return true,
+                _ => {}
             }
         }
-        false
+        let Some((stealer, task)) = alone else {
+            self.left_alone.set(false);
+            return false;
+        };
+        pause();
+        let waits = stealer.oldest() == Some(task);
+        self.left_alone.set(!waits);
+        waits && retry(|| stealer.steal_half(&self.stealable))
     }
+}
+
+/// Lets about a microsecond pass between two looks: each takes lines from the worker looked at.
+fn pause() {
+    (0..LOOK_PAUSES).for_each(|_| std::hint::spin_loop());
 }
 
 /// Repeats a steal that lost a race until it has a result; true if something was stolen.
