@@ -3,8 +3,9 @@
 //! Streams and listeners hold the driver of the worker they live on. A stream kept beyond the end
 //! of its worker finds the driver stopped and reports an error.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -35,7 +36,43 @@ pub(crate) struct Driver {
     stopped: Cell<bool>,
 }
 
+thread_local! {
+    /// The driver of the last worker that ran on this thread by `Runtime::block_on`: to make a reactor
+    /// costs tens of microseconds, more than many a call of `block_on` lasts.
+    static SPARE: RefCell<Option<Rc<Driver>>> = const { RefCell::new(None) };
+}
+
+/// The driver that this thread keeps for the worker behind `remote`, as good as new.
+pub(crate) fn take_spare(remote: &Arc<Remote>) -> Option<Rc<Driver>> {
+    let spare = SPARE.take();
+    let driver = spare.filter(|driver| Arc::ptr_eq(&driver.remote, remote))?;
+    driver.stopped.set(false);
+    Some(driver)
+}
+
+/// Keeps a driver that has been stopped, until this thread keeps another one or drops its runtime; but
+/// not if something of the past may be in it.
+pub(crate) fn keep_spare(mut driver: Rc<Driver>) {
+    if Rc::get_mut(&mut driver).is_some_and(|driver| driver.is_unused()) {
+        SPARE.replace(Some(driver));
+    }
+}
+
+/// Drops the driver that this thread keeps for the worker behind `remote`.
+pub(crate) fn drop_spare(remote: &Arc<Remote>) {
+    drop(take_spare(remote));
+}
+
 impl Driver {
+    /// Whether no socket is left in it, and no other thread has ever used it.
+    fn is_unused(&self) -> bool {
+        match &self.reactor {
+            // Other threads may know its watch, which is closed now.
+            Reactor::Epoll(_) => false,
+            Reactor::Uring(uring) => uring.is_unused(),
+        }
+    }
+
     pub(crate) fn new(reactor: Reactor, remote: Arc<Remote>) -> Self {
         Self {
             reactor,

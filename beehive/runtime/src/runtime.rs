@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 
 use crate::blocking::Pool;
 use crate::builder::{Backend, Builder, Settings};
+use crate::driver;
 use crate::options::{JoinHandle, TaskMeta, TaskOptions};
 use crate::remote::Remote;
 use crate::shared::Shared;
@@ -139,7 +140,8 @@ impl Runtime {
                 Err(payload) => Some(Err(payload)),
             }
         };
-        let (output, kept) = worker.run(&mut poll);
+        let (output, kept, driver) = worker.run(&mut poll);
+        driver::keep_spare(driver);
         self.first.lock().replace(kept);
         drop(adopted);
         output.unwrap_or_else(|payload| resume_unwind(payload))
@@ -169,6 +171,7 @@ impl Drop for Runtime {
             let _ = thread.join();
         }
         self.first.get_mut().take();
+        driver::drop_spare(&self.shared.remotes[0]);
         self.shared.close();
         // Last: blocking work may wait for something that a task held.
         self.shared.blocking.join();
@@ -182,16 +185,14 @@ fn make_worker(
     kept: Kept,
 ) -> Result<Worker, Box<(io::Error, Kept)>> {
     let remote = &shared.remotes[id.index()];
-    match settings.backend.driver(remote) {
+    let made = match driver::take_spare(remote) {
+        Some(spare) => Ok(spare),
+        None => settings.backend.driver(remote).map(Rc::new),
+    };
+    match made {
         Ok(driver) => {
             let policy = Policy::new(&settings.policy(id));
-            Ok(Worker::new(
-                id,
-                shared.clone(),
-                kept,
-                Rc::new(driver),
-                policy,
-            ))
+            Ok(Worker::new(id, shared.clone(), kept, driver, policy))
         }
         Err(error) => Err(Box::new((error, kept))),
     }

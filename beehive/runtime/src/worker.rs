@@ -153,12 +153,12 @@ impl Worker {
     /// Runs this worker on the calling thread until `finish` gives a value, then drops its local
     /// tasks. `finish` is asked once per turn; it must not panic, or the queue is lost.
     ///
-    /// Returns the value and what the worker needs to run again.
+    /// Returns the value, what the worker needs to run again, and its driver, which is stopped.
     ///
     /// # Panics
     ///
     /// If the calling thread is a worker already.
-    pub(crate) fn run<T>(self, mut finish: impl FnMut() -> Option<T>) -> (T, Kept) {
+    pub(crate) fn run<T>(self, mut finish: impl FnMut() -> Option<T>) -> (T, Kept, Rc<Driver>) {
         let worker = Rc::new(self);
         assert!(
             CURRENT.get().is_null(),
@@ -177,7 +177,7 @@ impl Worker {
                     chosen: worker.chosen.into_inner(),
                     timers: worker.timers.into_inner(),
                 };
-                (value, kept)
+                (value, kept, worker.driver)
             }
             Err(_) => unreachable!("nothing else holds a worker once it has stopped"),
         }

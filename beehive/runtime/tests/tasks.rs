@@ -460,3 +460,67 @@ fn an_affinity_to_a_worker_that_does_not_exist_is_refused() {
     let options = TaskOptions::new().affinity(beehive::WorkerId::new(1));
     runtime.handle().spawn_with(options, async {}).detach();
 }
+
+#[test]
+fn timers_and_sockets_work_in_each_call_of_block_on() {
+    on_each_reactor(2, |runtime| {
+        for _ in 0..3 {
+            runtime.block_on(async {
+                beehive::time::sleep(Duration::from_millis(1)).await;
+                let mut listener = beehive::net::local::TcpListener::bind("127.0.0.1:0").unwrap();
+                let addr = listener.local_addr();
+                let client = std::thread::spawn(move || std::net::TcpStream::connect(addr));
+                listener.accept().await.unwrap();
+                client.join().unwrap().unwrap();
+            });
+            runtime.block_on(yield_now());
+        }
+    });
+}
+
+#[test]
+fn a_task_alone_behind_a_long_poll_is_taken_by_an_idle_worker() {
+    on_each_reactor(2, |runtime| {
+        runtime.block_on(async {
+            let outer = spawn(async {
+                let here = worker_id();
+                let (begun, seen) = std::sync::mpsc::channel();
+                spawn(async move { begun.send(worker_id()) }).detach();
+                // This poll ends only when the task has begun on another worker.
+                let there = seen.recv_timeout(Duration::from_secs(10)).unwrap();
+                assert_ne!(here, there);
+            });
+            outer.await.unwrap();
+        });
+    });
+}
+
+#[test]
+fn a_drop_that_panics_ends_its_task_and_nothing_else() {
+    struct Explosive;
+    impl Drop for Explosive {
+        fn drop(&mut self) {
+            panic!("on purpose, in a drop");
+        }
+    }
+    on_each_reactor(1, |runtime| {
+        runtime.block_on(async {
+            // In the future, in an output that nobody wants, and in a future that is cancelled.
+            let held = Explosive;
+            let ended = spawn(async move {
+                let _held = &held;
+                yield_now().await;
+            });
+            assert!(ended.await.unwrap_err().message().is_some());
+            spawn(async { Explosive }).detach();
+            let held = Explosive;
+            let waits = spawn(async move {
+                let _held = &held;
+                std::future::pending::<()>().await;
+            });
+            yield_now().await;
+            assert!(waits.cancel().await.is_none());
+            assert_eq!(spawn(async { 6 }).await.unwrap(), 6);
+        });
+    });
+}

@@ -120,6 +120,12 @@ impl Uring {
         self.state.borrow().watch.clone()
     }
 
+    /// Whether it has neither sockets nor a watch.
+    pub(crate) fn is_unused(&self) -> bool {
+        let state = self.state.borrow();
+        state.watch.is_none() && state.streams.is_empty() && state.listeners.is_empty()
+    }
+
     pub(crate) fn add_stream(&self, fd: Arc<OwnedFd>) -> StreamKey {
         StreamKey(
             self.state
