@@ -4,7 +4,9 @@
 //! Like a bee that reads the waggle dance, a worker sees only brief, possibly stale signals of the
 //! others and decides for itself: whom to steal from ([`search`]), whom to wake ([`Policy::on_enqueue`]),
 //! when to publish its own signal ([`Policy::on_publish`]), where a new connection should live
-//! ([`place`]), on how many workers connections should live ([`balance`]) and how long to gather events before working ([`wait`]).
+//! ([`place`]), on how many workers connections should live ([`balance`]), how long to gather events before working
+//! ([`wait`]), whose turn it is among classes and tasks ([`share`], [`deadline`]), and how long to
+//! run tasks before looking around ([`quantum`]).
 //!
 //! The crate owns no queue, clock, thread or waker, and knows no operating system. Time, seeds and
 //! signals are arguments, so one recorded stream of events gives the same decisions in the Linux
@@ -20,19 +22,25 @@ extern crate std;
 
 pub mod balance;
 pub mod class;
+pub mod deadline;
 pub mod place;
 mod policy;
+pub mod quantum;
 mod random;
 pub mod search;
+pub mod share;
 pub mod signal;
 pub mod slice;
 pub mod wait;
 
 pub use balance::Move;
 pub use class::{Class, ClassSet};
+pub use deadline::DeadlineQueue;
 pub use place::Placement;
 pub use policy::{Config, Policy};
+pub use quantum::Quantum;
 pub use search::Search;
+pub use share::{Shares, Weights};
 pub use signal::LoadSignal;
 pub use wait::{Activity, Wait};
 
