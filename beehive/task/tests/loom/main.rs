@@ -19,27 +19,36 @@ use loom::thread;
 const PREEMPTIONS_MAX: usize = 3;
 
 fn model(test: impl Fn() + Send + Sync + 'static) {
+    model_with(PREEMPTIONS_MAX, test);
+}
+
+fn model_with(preemptions_max: usize, test: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(PREEMPTIONS_MAX);
+    builder.preemption_bound = Some(preemptions_max);
     builder.check(test);
 }
 
 /// A world whose tasks any thread can run.
-#[derive(Clone)]
-struct Queue(Arc<Inner>);
+struct Queue<M = ()>(Arc<Inner<M>>);
 
-struct Inner {
-    ready: TaskList,
-    live: Mutex<LiveSet>,
+struct Inner<M> {
+    ready: TaskList<M>,
+    live: Mutex<LiveSet<M>>,
+}
+
+impl<M> Clone for Queue<M> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
 }
 
 // SAFETY: (1) members are in `live` from `enter` to `leave`. (2) `polled` is always null.
-unsafe impl World<()> for Queue {
-    fn schedule(&self, task: Runnable) {
+unsafe impl<M: Send + Sync + 'static> World<M> for Queue<M> {
+    fn schedule(&self, task: Runnable<M>) {
         self.0.ready.push(task);
     }
 
-    fn enter(&self, task: Member) -> LiveKey {
+    fn enter(&self, task: Member<M>) -> LiveKey {
         let place = self.0.live.lock().unwrap().insert(task);
         LiveKey { set: 0, place }
     }
@@ -49,14 +58,16 @@ unsafe impl World<()> for Queue {
     }
 }
 
-impl Queue {
+impl<M> Queue<M> {
     fn new() -> Self {
         Self(Arc::new(Inner {
             ready: TaskList::new(),
             live: Mutex::new(LiveSet::new()),
         }))
     }
+}
 
+impl Queue {
     fn spawn<T: Send + 'static>(
         &self,
         future: impl Future<Output = Outcome<T>> + Send + 'static,
@@ -102,8 +113,9 @@ impl Watched {
     }
 
     fn touch(&self) -> u32 {
-        // SAFETY: loom reports if another thread accesses it.
-        self.0.with_mut(|value| unsafe {
+        self.0.with_mut(|value| {
+            // SAFETY: loom reports if another thread accesses it.
+            let value = unsafe { &mut *value };
             *value += 1;
             *value
         })
@@ -130,7 +142,7 @@ fn joiner() -> (Plain<Joiner>, Waker) {
     (joiner.clone(), Waker::from(joiner))
 }
 
-fn poll<T>(handle: &mut JoinHandle<T>, waker: &Waker) -> Poll<Option<T>> {
+fn poll<T, M>(handle: &mut JoinHandle<T, M>, waker: &Waker) -> Poll<Option<T>> {
     Pin::new(handle)
         .poll(&mut Context::from_waker(waker))
         .map(Result::ok)
@@ -213,6 +225,84 @@ fn two_wakes_during_a_poll_lead_to_a_poll_that_sees_what_came_before_both() {
         assert_eq!(poll(&mut handle, Waker::noop()), Poll::Ready(Some(())));
     });
 }
+
+#[test]
+fn the_poll_of_a_queued_task_sees_what_came_before_each_of_two_wakes_or_another_follows() {
+    // With three threads there are too many schedules for more preemptions.
+    model_with(1, || {
+        let queue = Queue::new();
+        let events = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
+        let [first, second] = events.clone();
+        let slot = Slot::default();
+        let task_slot = slot.clone();
+        let mut handle = queue.spawn(async move {
+            poll_fn(|cx| {
+                *task_slot.lock().unwrap() = Some(cx.waker().clone());
+                if first.load(Relaxed) + second.load(Relaxed) == 2 {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            })
+            .await;
+            Ok(())
+        });
+        queue.turn();
+        let waker = slot.lock().unwrap().clone().unwrap();
+        waker.wake_by_ref();
+        let others = events.map(|event| {
+            let waker = waker.clone();
+            thread::spawn(move || {
+                event.store(1, Relaxed);
+                waker.wake();
+            })
+        });
+        queue.turn();
+        for other in others {
+            other.join().unwrap();
+        }
+        // Joining has made both events visible here: only a poll that is still to come may see that.
+        let batch = queue.0.ready.take_all();
+        let mut queued = batch.len();
+        drop(batch);
+        queued += usize::from(poll(&mut handle, Waker::noop()) == Poll::Ready(Some(())));
+        assert_eq!(queued, 1, "the task waits although both events have come");
+    });
+}
+
+#[test]
+fn what_a_task_carries_is_freed_after_all_use() {
+    model(|| {
+        let queue = Queue::<Shown>::new();
+        let slot = Slot::default();
+        let task_slot = slot.clone();
+        let future = async move {
+            poll_fn(|cx| {
+                *task_slot.lock().unwrap() = Some(cx.waker().clone());
+                Poll::Ready(())
+            })
+            .await;
+            Ok(())
+        };
+        let (runnable, mut handle) = shared(Shown(Watched::new()), future, queue.clone());
+        let (_joiner, waker) = joiner();
+        assert!(poll(&mut handle, &waker).is_pending());
+        let other = thread::spawn(move || {
+            runnable.metadata().0.touch();
+            runnable.run();
+        });
+        drop(handle);
+        let waker = slot.lock().unwrap().take();
+        drop(waker);
+        other.join().unwrap();
+    });
+}
+
+/// As what is attached to a task. One thread at a time accesses it, or loom reports that.
+struct Shown(Watched);
+
+// SAFETY: loom reports what is wrong with it.
+unsafe impl Sync for Shown {}
 
 #[test]
 fn the_joiner_sees_the_end_or_is_woken_and_gets_the_output() {
