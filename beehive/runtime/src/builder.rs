@@ -13,7 +13,13 @@ use crate::reactor::epoll::Epoll;
 use crate::reactor::uring::Uring;
 use crate::remote::Remote;
 use crate::runtime::Runtime;
+use crate::stall::{Hook, Stall};
 use crate::thread::{Affinity, allowed_cores};
+
+/// A poll that lasts so long counts as a stall: a thousand times what most take.
+const STALL_THRESHOLD: Duration = Duration::from_millis(10);
+/// Looking more often than twice in this time would cost too much.
+const STALL_THRESHOLD_MIN: Duration = Duration::from_millis(1);
 
 /// Which reactor to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,6 +72,8 @@ pub struct Builder {
     balance: bool,
     signals: bool,
     blocking: Limits,
+    stall_threshold: Option<Duration>,
+    on_stall: Hook,
 }
 
 impl Default for Builder {
@@ -78,6 +86,8 @@ impl Default for Builder {
             balance: true,
             signals: true,
             blocking: Limits::default(),
+            stall_threshold: Some(STALL_THRESHOLD),
+            on_stall: Hook::default(),
         }
     }
 }
@@ -145,6 +155,22 @@ impl Builder {
         self
     }
 
+    /// How long a poll may last before it counts as a stall (see [`stall`](crate::stall)), or `None`
+    /// to do without the thread that looks for them. 10 ms by default, at least 1 ms.
+    #[must_use]
+    pub fn stall_threshold(mut self, threshold: Option<Duration>) -> Self {
+        self.stall_threshold = threshold.map(|threshold| threshold.max(STALL_THRESHOLD_MIN));
+        self
+    }
+
+    /// What to do when a poll has lasted too long; by default, a warning by `tracing`. It is called on
+    /// the monitor's thread, once per stall, and should be quick: no other stall is seen meanwhile.
+    #[must_use]
+    pub fn on_stall(mut self, hook: impl Fn(&Stall) + Send + Sync + 'static) -> Self {
+        self.on_stall = Hook::new(hook);
+        self
+    }
+
     /// Starts the runtime.
     ///
     /// # Errors
@@ -174,6 +200,7 @@ impl Builder {
             ));
         }
         let (gather, balance, signals) = (self.gather, self.balance, self.signals);
+        let stalls = self.stall_threshold.map(|after| (after, self.on_stall));
         Runtime::start(Settings {
             workers,
             backend,
@@ -182,6 +209,7 @@ impl Builder {
             balance,
             signals,
             blocking: self.blocking,
+            stalls,
         })
     }
 }
@@ -196,6 +224,8 @@ pub(crate) struct Settings {
     balance: bool,
     signals: bool,
     pub(crate) blocking: Limits,
+    /// From when on a poll counts as a stall, and who is told.
+    pub(crate) stalls: Option<(Duration, Hook)>,
 }
 
 impl Settings {

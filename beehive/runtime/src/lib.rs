@@ -38,6 +38,7 @@ mod shared;
 pub mod signal;
 pub mod slice;
 mod spawn;
+pub mod stall;
 mod thread;
 pub mod time;
 mod worker;

@@ -166,6 +166,17 @@ impl TaskMeta {
         self.details.as_ref()?.name.as_deref()
     }
 
+    /// Whether it was given a name, or something else that most tasks do not have.
+    #[inline]
+    pub(crate) fn is_named(&self) -> bool {
+        self.details.is_some()
+    }
+
+    /// What the task is called, to keep.
+    pub(crate) fn full_name(&self) -> Option<&Name> {
+        self.details.as_ref()?.name.as_ref()
+    }
+
     /// Its class.
     #[inline]
     #[must_use]

@@ -24,6 +24,7 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use crate::options::Task;
 use crate::slice::current::SliceEnd;
+use crate::stall::watch::Watch;
 
 const RUNNING: u8 = 0;
 const PARKED: u8 = 1;
@@ -52,6 +53,8 @@ pub(crate) struct Remote {
     signal: CachePadded<SignalCell>,
     /// Of the preemptible task that runs there.
     pub(crate) slice_end: SliceEnd,
+    /// The worker's polls.
+    pub(crate) watch: CachePadded<Watch>,
 }
 
 impl Remote {
@@ -67,6 +70,7 @@ impl Remote {
             search_tokens: AtomicU32::new(0),
             signal: CachePadded::new(SignalCell::default()),
             slice_end: SliceEnd::new(),
+            watch: CachePadded::new(Watch::new()),
         };
         Ok((remote, messages))
     }

@@ -22,6 +22,7 @@ use crate::remote::Remote;
 use crate::shared::Shared;
 use crate::slice::Preemptible;
 use crate::spawn::{spawn_on, spawn_shared};
+use crate::stall::monitor::Monitor;
 use crate::worker::{self, Kept, Worker};
 
 /// Stealable tasks in a worker's own queue; more go to the shared one.
@@ -38,6 +39,8 @@ pub struct Runtime {
     /// What remains of worker 0 while it does not run.
     first: Mutex<Option<Kept>>,
     threads: Vec<ThreadHandle<()>>,
+    /// Looks for polls that last too long.
+    monitor: Option<Monitor>,
 }
 
 impl Runtime {
@@ -66,9 +69,13 @@ impl Runtime {
             settings,
             first,
             threads: Vec::new(),
+            monitor: None,
         };
         for (index, kept) in workers.enumerate() {
             runtime.start_worker(WorkerId::new(index + 1), kept)?;
+        }
+        if let Some((threshold, hook)) = runtime.settings.stalls.clone() {
+            runtime.monitor = Some(Monitor::start(&runtime.shared, threshold, hook)?);
         }
         Ok(runtime)
     }
@@ -164,6 +171,7 @@ impl Runtime {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
+        self.monitor.take();
         self.shared.stop();
         self.shared.blocking.stop();
         for thread in self.threads.drain(..) {

@@ -32,6 +32,7 @@ use crate::clock::Clock;
 use crate::entrance::Entrance;
 use crate::options::{Task, TaskMeta, TaskOptions};
 use crate::remote::Remote;
+use crate::stall::monitor::Alarm;
 
 /// State common to all workers of a runtime.
 pub(crate) struct Shared {
@@ -56,6 +57,8 @@ pub(crate) struct Shared {
     closed: AtomicBool,
     /// A thread drops the stealable tasks from outside, for all that queue any.
     draining: AtomicBool,
+    /// Wakes the monitor.
+    pub(crate) alarm: Alarm,
     /// Whether connections that can move are told to.
     balance: bool,
     /// Decisions for threads that are not workers.
@@ -89,6 +92,7 @@ impl Shared {
             stopping: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             draining: AtomicBool::new(false),
+            alarm: Alarm::default(),
             balance,
             outside: Mutex::new(Outside {
                 policy,
@@ -138,6 +142,14 @@ impl Shared {
         fence(SeqCst);
         if self.might_wake() {
             let woken = self.decide_wake(policy);
+            self.wake(woken);
+        }
+    }
+
+    /// A worker is in the middle of something long: wakes another one if there is something to take.
+    pub(crate) fn rescue(&self) {
+        if self.work_visible() && self.might_wake() {
+            let woken = self.decide_wake(&mut self.outside.lock().policy);
             self.wake(woken);
         }
     }

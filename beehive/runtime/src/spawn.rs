@@ -172,6 +172,7 @@ impl<F: Future> Future for Guarded<F> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        worker::with_current(|worker| worker.remote.watch.begin_poll::<F>());
         let mut future = self.project().future;
         let poll = || {
             let running = future.as_mut().as_pin_mut();

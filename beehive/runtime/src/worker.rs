@@ -165,6 +165,8 @@ impl Worker {
             "a Beehive runtime cannot run inside a task of a runtime"
         );
         CURRENT.set(Rc::as_ptr(&worker));
+        worker.remote.watch.start();
+        worker.shared.alarm.worker_resumed();
         let running = Running { worker };
         let value = running.worker.turn_until(&mut finish);
         let worker = running.worker.clone();
@@ -191,6 +193,7 @@ impl Worker {
                 self.receive();
                 self.driver.refill_budget();
                 self.offer_waiting();
+                self.remote.watch.begin_turn();
                 if let Some(value) = finish() {
                     return value;
                 }
@@ -304,6 +307,7 @@ impl Worker {
             {
                 polls += 1;
                 self.driver.refill_budget();
+                self.remote.watch.begin_task(task.metadata());
                 POLLED.set(task.id());
                 task.run();
                 POLLED.set(null());
@@ -384,7 +388,10 @@ impl Worker {
             let wait = self.policy.borrow_mut().on_wait(now);
             let watch = watches.then_some(WATCH);
             let timeout = [self.time_to_next_timer(now), watch];
+            self.remote.watch.pause();
             self.visit_reactor(timeout.into_iter().flatten().min(), wait);
+            self.remote.watch.resume();
+            self.shared.alarm.worker_resumed();
         } else {
             self.visit_reactor(Some(Duration::ZERO), Wait::FIRST);
         }
@@ -568,6 +575,7 @@ struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.worker.remote.watch.pause();
         self.worker.drop_local_tasks();
         self.worker.driver.stop();
         self.worker.wake_sleepers();
