@@ -136,13 +136,16 @@ impl Driver {
     }
 
     /// No local task of this worker will run again. Shared tasks that wait for a file which is
-    /// watched here are woken, to have it watched elsewhere.
+    /// watched here are woken, to have it watched elsewhere; what the ring does for them is finished.
     pub(crate) fn stop(&self) {
         self.stopped.set(true);
         let mut ready = Vec::new();
         let watch = match &self.reactor {
             Reactor::Epoll(epoll) => Some(epoll.watch().clone()),
-            Reactor::Uring(uring) => uring.watch_if_any(),
+            Reactor::Uring(uring) => {
+                uring.finish_files(&mut ready);
+                uring.watch_if_any()
+            }
         };
         if let Some(watch) = watch {
             watch.close(&mut ready);

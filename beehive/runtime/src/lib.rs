@@ -18,7 +18,8 @@
 //! ```
 //!
 //! Reading order: `worker` (the loop), `remote` and `shared` (how threads reach each other), `spawn`
-//! and `home` (tasks), `driver` and `reactor` (the kernel), `net` and `time` (what users see).
+//! and `home` (tasks), `driver` and `reactor` (the kernel), `blocking` (what cannot wait otherwise),
+//! `net`, `fs`, `pipe`, `process`, `signal` and `time` (what users see).
 
 mod blocking;
 mod builder;
@@ -26,11 +27,14 @@ mod clock;
 mod driver;
 mod entrance;
 mod fiber;
+pub mod fs;
 mod home;
 pub mod io;
 pub mod net;
 pub mod options;
+pub mod pipe;
 mod probe;
+pub mod process;
 mod reactor;
 mod remote;
 mod runtime;

@@ -1,5 +1,6 @@
 //! The runtime: its workers' threads, and the handle by which other threads reach them.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -227,6 +228,15 @@ impl Wake for Main {
 #[derive(Clone)]
 pub struct Handle {
     pub(crate) shared: Arc<Shared>,
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let workers = self.shared.remotes.len();
+        f.debug_struct("Handle")
+            .field("workers", &workers)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Handle {

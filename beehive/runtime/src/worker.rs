@@ -10,6 +10,7 @@
 
 mod current;
 mod search;
+mod timers;
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,7 +24,7 @@ use beehive_policy::{Activity, LoadSignal, Move, Nanos, Policy, Wait, WorkerId};
 use beehive_task::cell::{LiveKey, Member};
 use beehive_task::live::LiveSet;
 use beehive_task::queue::LocalQueue;
-use beehive_task::wheel::{TimerKey, Wheel};
+use beehive_task::wheel::Wheel;
 use hallows_lockfree::deque::{Full, Worker as Deque};
 use hallows_lockfree::mpsc::Receiver;
 
@@ -46,8 +47,6 @@ const WATCH: Duration = Duration::from_micros(50);
 const QUANTUM: u32 = 61;
 /// One in this many quanta is timed, to estimate the service time without reading the clock often.
 const TIMED_QUANTA: u32 = 16;
-/// A tick of the timer wheel: a millisecond.
-const TICK_NS: u64 = 1_000_000;
 
 /// Everything that belongs to one worker's thread.
 pub(crate) struct Worker {
@@ -425,13 +424,6 @@ impl Worker {
         self.ready.replace(ready);
     }
 
-    fn time_to_next_timer(&self, now: Nanos) -> Option<Duration> {
-        let tick = self.timers.borrow().next_expiry()?;
-        Some(Duration::from_nanos(
-            Nanos(tick.saturating_mul(TICK_NS)).since(now).0,
-        ))
-    }
-
     /// Time since the start of the runtime.
     fn now(&self) -> Nanos {
         Nanos(self.shared.start.elapsed().as_nanos() as u64)
@@ -477,47 +469,6 @@ impl Worker {
         if self.policy.borrow_mut().on_publish(now, &signal) {
             self.remote.signal().publish(&signal);
         }
-    }
-
-    fn fire_timers(&self, now: Nanos) {
-        let mut timers = self.timers.borrow_mut();
-        if timers.is_empty() {
-            return;
-        }
-        let mut ready = self.ready.take();
-        timers.advance(now.0 / TICK_NS, |waker| ready.push(waker));
-        drop(timers);
-        ready.drain(..).for_each(Waker::wake);
-        self.ready.replace(ready);
-    }
-
-    /// Enters a timer that wakes `waker` this long after the start of the runtime, or up to a tick
-    /// later.
-    pub(crate) fn insert_timer(&self, after: Duration, waker: Waker) -> TimerKey {
-        let nanos = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
-        let mut timers = self.timers.borrow_mut();
-        if timers.is_empty() {
-            // An empty wheel is not turned: let it catch up, in one step.
-            timers.advance(self.now().0 / TICK_NS, drop);
-        }
-        timers.insert(nanos.div_ceil(TICK_NS), waker)
-    }
-
-    /// Replaces the waker of a timer if it would wake another task; false if the timer has fired.
-    pub(crate) fn update_timer(&self, key: TimerKey, waker: &Waker) -> bool {
-        let mut timers = self.timers.borrow_mut();
-        let Some(current) = timers.get_mut(key) else {
-            return false;
-        };
-        let previous =
-            (!current.will_wake(waker)).then(|| std::mem::replace(current, waker.clone()));
-        drop(timers);
-        drop(previous);
-        true
-    }
-
-    pub(crate) fn cancel_timer(&self, key: TimerKey) -> Option<Waker> {
-        self.timers.borrow_mut().cancel(key)
     }
 
     /// Wakes whatever sleeps by a timer of this worker: it goes to sleep again elsewhere.

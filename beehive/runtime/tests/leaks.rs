@@ -102,3 +102,69 @@ fn a_runtime_that_is_dropped_leaves_no_open_files() {
         std::thread::sleep(Duration::from_millis(5));
     }
 }
+
+/// Uses one of everything that has a file, and drops it at once, used or while a task waits for it.
+async fn use_everything(folder: &std::path::Path) {
+    use beehive::io::{AsyncReadExt, AsyncWriteExt};
+    use beehive::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
+    use beehive::time::timeout;
+
+    const SHORTLY: Duration = Duration::from_micros(200);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut stream = TcpStream::connect(listener.local_addr().unwrap())
+        .await
+        .unwrap();
+    let (other, _) = listener.accept().await.unwrap();
+    let (_read, mut write) = other.into_split();
+    write.write_all(b"x").await.unwrap();
+    stream.read_exact(&mut [0]).await.unwrap();
+    let _ = timeout(SHORTLY, stream.read(&mut [0])).await;
+    let _ = timeout(SHORTLY, listener.accept()).await;
+    let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let _ = timeout(SHORTLY, udp.recv(&mut [0])).await;
+    let path = folder.join("socket");
+    let unix = UnixListener::bind(&path).unwrap();
+    let _one = UnixStream::connect(&path).await.unwrap();
+    let _ = unix.accept().await.unwrap();
+    let _ = UnixStream::connect(folder.join("nobody")).await;
+    let (datagram, _peer) = UnixDatagram::pair().unwrap();
+    let _ = timeout(SHORTLY, datagram.recv(&mut [0])).await;
+    std::fs::remove_file(path).unwrap();
+    let (_sender, mut receiver) = beehive::pipe::pipe().unwrap();
+    let _ = timeout(SHORTLY, receiver.read(&mut [0])).await;
+    let file = beehive::fs::File::create(folder.join("file")).await;
+    let _ = timeout(Duration::ZERO, file.unwrap().write_at(vec![1; 10_000], 0)).await;
+    let mut entries = beehive::fs::read_dir(folder).await.unwrap();
+    let _ = timeout(Duration::ZERO, entries.next_entry()).await;
+    let output = beehive::process::Command::new("true").output().await;
+    assert!(output.unwrap().status.success());
+    drop(beehive::io::stdin().unwrap());
+    // A task that is still waiting when the runtime is dropped.
+    beehive::spawn(async move { stream.read(&mut [0]).await }).detach();
+}
+
+#[test]
+fn sockets_pipes_files_and_processes_leave_no_open_files() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = common::Folder::new();
+    let before = open_files();
+    on_each_reactor(2, |runtime| {
+        runtime.block_on(async {
+            for _ in 0..10 {
+                let folder = folder.path("");
+                beehive::spawn(async move { use_everything(&folder).await })
+                    .await
+                    .unwrap();
+            }
+        });
+    });
+    let started = Instant::now();
+    while open_files() > before {
+        let files = open_files();
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "{files} files, {before} before"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -4,7 +4,9 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use beehive::time::{Elapsed, interval, sleep, sleep_until, timeout};
+use beehive::time::{
+    Elapsed, MissedTicks, interval, interval_at, sleep, sleep_until, timeout, timeout_at,
+};
 use beehive::{spawn, spawn_local};
 use common::on_each_reactor;
 
@@ -156,6 +158,74 @@ fn a_sleep_kept_from_an_earlier_block_on_leaves_other_timers_alone() {
             drop(kept);
             let ended = timeout(Duration::from_secs(5), other).await;
             assert!(ended.is_ok_and(|ended| ended.is_ok()));
+        });
+    });
+}
+
+#[test]
+fn a_short_sleep_is_short_and_never_early() {
+    on_each_reactor(1, |runtime| {
+        runtime.block_on(async {
+            let wanted = Duration::from_micros(100);
+            let mut shortest = Duration::MAX;
+            for _ in 0..200 {
+                let started = Instant::now();
+                sleep(wanted).await;
+                shortest = shortest.min(started.elapsed());
+            }
+            // On a loaded machine most take longer; with a resolution of a millisecond all would.
+            assert!(wanted <= shortest, "{shortest:?}");
+            assert!(shortest < Duration::from_micros(900), "{shortest:?}");
+        });
+    });
+}
+
+#[test]
+fn a_timeout_at_a_point_in_time_ends_then() {
+    on_each_reactor(1, |runtime| {
+        runtime.block_on(async {
+            let deadline = Instant::now() + Duration::from_millis(3);
+            let never = std::future::pending::<()>();
+            assert_eq!(timeout_at(deadline, never).await, Err(Elapsed));
+            assert!(Instant::now() >= deadline);
+            // What is ready at once is taken, even when the time is over.
+            assert_eq!(timeout_at(deadline, async { 1 }).await, Ok(1));
+        });
+    });
+}
+
+#[test]
+fn an_interval_tells_when_its_ticks_were_due_and_can_make_up_for_them() {
+    on_each_reactor(1, |runtime| {
+        runtime.block_on(async {
+            let start = Instant::now();
+            let period = Duration::from_millis(2);
+            let mut ticks = interval_at(start, period).missed_ticks(MissedTicks::Burst);
+            std::thread::sleep(Duration::from_millis(7));
+            for number in 0..6 {
+                assert_eq!(ticks.tick().await, start + period * number);
+            }
+            assert!(start.elapsed() >= Duration::from_millis(10));
+            ticks.reset();
+            let reset = Instant::now();
+            assert!(ticks.tick().await <= reset + period);
+            assert_eq!(ticks.period(), period);
+        });
+    });
+}
+
+#[test]
+fn a_cancelled_tick_is_not_lost() {
+    on_each_reactor(1, |runtime| {
+        runtime.block_on(async {
+            let start = Instant::now();
+            let mut ticks = interval_at(start, Duration::from_millis(1));
+            let mut due = Vec::new();
+            while due.len() < 5 {
+                due.extend(timeout(Duration::from_micros(300), ticks.tick()).await);
+            }
+            assert_eq!(due[0], start);
+            assert!(due.is_sorted());
         });
     });
 }

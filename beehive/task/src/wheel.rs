@@ -19,6 +19,8 @@ const SLOT_BITS: u32 = 6;
 /// the last level is left out, so that the slot of the current time never holds a later turn.
 const SPAN: u64 = 63 << (SLOT_BITS * (LEVELS as u32 - 1));
 const NIL: u32 = u32::MAX;
+/// The earliest of this many timers is looked for one by one; among more, some time is given away.
+const SCANNED_MAX: usize = 8;
 /// List number of the timers whose deadline had passed when they were inserted.
 const DUE: usize = LEVELS * SLOTS;
 
@@ -105,14 +107,34 @@ impl<T> Wheel<T> {
     }
 
     /// A tick at or before the earliest deadline, and after the wheel's time unless something is
-    /// due: the latest time until which the caller may sleep.
+    /// due: the latest time until which the caller may sleep. It is the earliest deadline itself
+    /// unless that is far and one of many.
     #[must_use]
     pub fn next_expiry(&self) -> Option<u64> {
         if self.heads[DUE] != NIL {
             return Some(self.now);
         }
         // A lower level always ends before the next slot of a higher one begins.
-        self.next_slot().map(|(_, _, start)| start)
+        let (level, slot, start) = self.next_slot()?;
+        let end = start + (1 << (SLOT_BITS * level as u32));
+        let earliest = self.earliest(level * SLOTS + slot);
+        // A deadline beyond the slot is one beyond the span: others may come before it.
+        Some(earliest.filter(|&earliest| earliest < end).unwrap_or(start))
+    }
+
+    /// The earliest deadline of a list, if the list is short.
+    fn earliest(&self, list: usize) -> Option<u64> {
+        let mut earliest = u64::MAX;
+        let mut index = self.heads[list];
+        for _ in 0..SCANNED_MAX {
+            if index == NIL {
+                return Some(earliest);
+            }
+            let entry = &self.entries[index as usize];
+            earliest = earliest.min(entry.deadline);
+            index = entry.next;
+        }
+        None
     }
 
     /// Moves time forward and gives every timer whose deadline is at or before `now` to `fire`.

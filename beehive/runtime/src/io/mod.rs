@@ -7,12 +7,14 @@
 
 mod copy;
 mod extension;
+mod stdio;
 
 use std::io;
 use std::task::{Context, Poll};
 
 pub use copy::copy;
 pub use extension::{AsyncReadExt, AsyncWriteExt};
+pub use stdio::{Stderr, Stdin, Stdout, stderr, stdin, stdout};
 
 /// A source of bytes.
 pub trait AsyncRead {
@@ -84,6 +86,13 @@ impl<T: AsyncRead + ?Sized> AsyncRead for Box<T> {
 impl<T: AsyncRead + ?Sized> AsyncRead for &mut T {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         (**self).poll_read(cx, buf)
+    }
+}
+
+/// Reads from memory.
+impl AsyncRead for &[u8] {
+    fn poll_read(&mut self, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(io::Read::read(self, buf))
     }
 }
 

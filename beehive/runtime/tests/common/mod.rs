@@ -60,3 +60,30 @@ pub(crate) async fn client<T: Send + 'static>(body: impl FnOnce() -> T + Send + 
         Err(panic) => std::panic::resume_unwind(panic),
     }
 }
+
+/// A folder for one test, removed with everything in it.
+#[allow(dead_code, reason = "each test file uses its share of this module")]
+pub(crate) struct Folder(std::path::PathBuf);
+
+#[allow(dead_code, reason = "each test file uses its share of this module")]
+impl Folder {
+    pub(crate) fn new() -> Self {
+        use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Relaxed);
+        let name = format!("beehive-test-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

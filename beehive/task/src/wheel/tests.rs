@@ -124,3 +124,28 @@ fn timers_fired_before_their_time_leave_stale_keys() {
     assert!(keys.iter().all(|&key| wheel.cancel(key).is_none()));
     assert_eq!(wheel.len(), 1);
 }
+
+#[test]
+fn the_next_expiry_is_exact_while_few_timers_share_its_slot() {
+    let mut wheel = Wheel::new(0);
+    for deadline in [300_000, 299_999, 900_000_000] {
+        wheel.insert(deadline, deadline);
+    }
+    assert_eq!(wheel.next_expiry(), Some(299_999));
+    for more in 0..100 {
+        wheel.insert(299_990 + more, more);
+    }
+    let bound = wheel.next_expiry().unwrap();
+    assert!((1..=299_990).contains(&bound), "{bound}");
+}
+
+#[test]
+fn a_deadline_beyond_the_span_does_not_hide_a_nearer_one_behind_it() {
+    let mut wheel = Wheel::new(0);
+    wheel.insert(3 * SPAN, 1);
+    assert_eq!(fired(&mut wheel, SPAN / 2), []);
+    let near = SPAN + (2 << (SLOT_BITS * (LEVELS as u32 - 1)));
+    wheel.insert(near, 2);
+    assert!(wheel.next_expiry().unwrap() <= near);
+    assert_eq!(fired(&mut wheel, near), [2]);
+}

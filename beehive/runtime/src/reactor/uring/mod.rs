@@ -1,13 +1,14 @@
 //! Completion by io_uring: multishot accept and receive; sends that are submitted together with the
 //! wait, in one system call per turn, when many connections are active, and leave at once when few.
 //!
-//! Ownership. Whatever the kernel works with belongs to a slot here ([`stream`], [`listener`]) or to
-//! [`buffers`], never to a task. A slot is removed when its socket has been dropped *and* every
-//! operation on it has reported its end. [`Uring`] itself, when dropped, cancels all operations and
-//! waits for their ends; if the kernel does not report them in time, the memory is leaked instead of
-//! freed.
+//! Ownership. Whatever the kernel works with belongs to a slot here ([`stream`], [`listener`],
+//! [`mod@file`]) or to [`buffers`], never to a task. A slot is removed when its socket has been dropped
+//! *and* every operation on it has reported its end; a file's slot, with its only operation.
+//! [`Uring`] itself, when dropped, cancels all operations and waits for their ends; if the kernel does
+//! not report them in time, the memory is leaked instead of freed.
 
 mod buffers;
+pub(crate) mod file;
 mod listener;
 mod operation;
 mod ring;
@@ -27,6 +28,7 @@ use io_uring::cqueue;
 use slab::Slab;
 
 use buffers::Buffers;
+use file::{Flight, Request};
 use operation::{Kind, Token};
 use ring::Ring;
 use stream::Next;
@@ -57,6 +59,7 @@ struct State {
     buffers: ManuallyDrop<Buffers>,
     streams: ManuallyDrop<Slab<stream::Slot>>,
     listeners: ManuallyDrop<Slab<listener::Slot>>,
+    files: ManuallyDrop<Slab<Arc<Flight>>>,
     census: Census,
     /// The last wait gathered events.
     batching: bool,
@@ -90,6 +93,7 @@ impl Uring {
             buffers: ManuallyDrop::new(buffers),
             streams: ManuallyDrop::default(),
             listeners: ManuallyDrop::default(),
+            files: ManuallyDrop::default(),
             census: Census::new(),
             batching: false,
             starved: VecDeque::new(),
@@ -120,10 +124,13 @@ impl Uring {
         self.state.borrow().watch.clone()
     }
 
-    /// Whether it has neither sockets nor a watch.
+    /// Whether it has neither sockets nor a watch, nor an operation on a file.
     pub(crate) fn is_unused(&self) -> bool {
         let state = self.state.borrow();
-        state.watch.is_none() && state.streams.is_empty() && state.listeners.is_empty()
+        state.watch.is_none()
+            && state.files.is_empty()
+            && state.streams.is_empty()
+            && state.listeners.is_empty()
     }
 
     pub(crate) fn add_stream(&self, fd: Arc<OwnedFd>) -> StreamKey {
@@ -142,6 +149,39 @@ impl Uring {
                 .listeners
                 .insert(listener::Slot::new(fd)),
         )
+    }
+
+    /// Begins an operation on a file, with a buffer that it keeps to its end.
+    pub(crate) fn submit_file(
+        &self,
+        file: Arc<std::fs::File>,
+        request: Request,
+        buf: Vec<u8>,
+    ) -> Arc<Flight> {
+        let state = &mut *self.state.borrow_mut();
+        let slot = state.files.vacant_entry();
+        let flight = Flight::launch(file, request, buf, slot.key(), &mut state.ring);
+        slot.insert(flight.clone());
+        flight
+    }
+
+    /// No task of this worker will run again. Operations on files may belong to tasks that others
+    /// run: they are waited for, as they do not take long. What does, such as reading a terminal, is
+    /// given up.
+    pub(crate) fn finish_files(&self, ready: &mut Vec<Waker>) {
+        let state = &mut *self.state.borrow_mut();
+        for _ in 0..FAREWELL_WAITS {
+            if state.files.is_empty() || state.ring.enter(Some(FAREWELL_WAIT), Wait::FIRST).is_err()
+            {
+                break;
+            }
+            state.take_completions(ready);
+        }
+        let left = state
+            .files
+            .iter()
+            .filter_map(|(_, flight)| flight.give_up());
+        ready.extend(left);
     }
 
     pub(crate) fn poll_accept(
@@ -285,6 +325,7 @@ impl State {
             buffers,
             streams,
             listeners,
+            files,
             follow_ups,
             wake_unpolled,
             watch_unpolled,
@@ -322,6 +363,10 @@ impl State {
                     slot.received(result, chunk, more, buffers, ready)
                 }
                 Kind::Send => streams[token.key].sent(result, ready),
+                Kind::File => {
+                    ready.extend(files.remove(token.key).complete(result));
+                    Next::Nothing
+                }
                 Kind::Cancel => return,
             };
             if next != Next::Nothing || !more {
@@ -338,7 +383,7 @@ impl State {
             match token.kind {
                 Kind::Receive | Kind::Send => self.follow_up_stream(token.key, next),
                 Kind::Accept => self.follow_up_listener(token.key, next),
-                Kind::Wake | Kind::Watch | Kind::Cancel => {}
+                Kind::Wake | Kind::Watch | Kind::File | Kind::Cancel => {}
             }
         }
         self.follow_ups = follow_ups;
@@ -420,6 +465,8 @@ impl Drop for Uring {
         unsafe { ManuallyDrop::drop(&mut state.streams) };
         // SAFETY: as above; no accept refers to a slot's file.
         unsafe { ManuallyDrop::drop(&mut state.listeners) };
+        // SAFETY: as above; no flight's file or buffer is in use.
+        unsafe { ManuallyDrop::drop(&mut state.files) };
     }
 }
 
@@ -430,6 +477,9 @@ impl State {
         }
         for (key, slot) in self.listeners.iter_mut() {
             slot.abandon(key, &mut self.ring);
+        }
+        for (key, _) in self.files.iter() {
+            stream::cancel(Token::new(Kind::File, key), &mut self.ring);
         }
         if !self.wake_unpolled {
             stream::cancel(Token::WAKE, &mut self.ring);

@@ -18,6 +18,8 @@ pub(super) enum Kind {
     Cancel = 4,
     /// The watch over files that are not bound to this worker.
     Watch = 5,
+    /// One operation on a file.
+    File = 6,
 }
 
 const KIND_BITS: u32 = 3;
@@ -54,6 +56,7 @@ impl Token {
             2 => Kind::Receive,
             3 => Kind::Send,
             5 => Kind::Watch,
+            6 => Kind::File,
             _ => Kind::Cancel,
         };
         Self {
@@ -121,6 +124,7 @@ mod tests {
             Kind::Send,
             Kind::Cancel,
             Kind::Watch,
+            Kind::File,
         ] {
             let token = Token::new(kind, 123_456_789);
             assert_eq!(Token::decode(token.encode()), token);

@@ -1,4 +1,10 @@
-//! Time: sleeping, timeouts, intervals. The resolution is a millisecond; nothing fires early.
+//! Time: sleeping, timeouts, intervals. Nothing fires early.
+//!
+//! The shorter a sleep, the finer its resolution: one that is to last up to half a millisecond is
+//! prolonged by two microseconds at most, one of a quarter of a second or more by a millisecond. The
+//! rest of the delay is what the system takes to wake a thread, and what the worker is just doing.
+
+mod interval;
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -8,6 +14,8 @@ use std::task::{Context, Poll};
 pub use std::time::{Duration, Instant};
 
 use beehive_task::wheel::TimerKey;
+
+pub use interval::{Interval, MissedTicks, interval, interval_at};
 
 use crate::remote::{Message, Remote};
 use crate::worker;
@@ -135,50 +143,35 @@ impl std::error::Error for Elapsed {}
 /// # Errors
 ///
 /// [`Elapsed`] if the future did not complete in time.
+///
+/// # Cancel safety
+///
+/// That of the future.
 pub async fn timeout<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
+    within(sleep(limit), future).await
+}
+
+/// Runs a future until a point in time at most; it is dropped then.
+///
+/// # Errors
+///
+/// [`Elapsed`] if the future did not complete in time.
+///
+/// # Cancel safety
+///
+/// That of the future.
+pub async fn timeout_at<F: Future>(deadline: Instant, future: F) -> Result<F::Output, Elapsed> {
+    within(sleep_until(deadline), future).await
+}
+
+async fn within<F: Future>(limit: Sleep, future: F) -> Result<F::Output, Elapsed> {
     let mut future = pin!(future);
-    let mut sleep = pin!(sleep(limit));
+    let mut limit = pin!(limit);
     poll_fn(|cx| {
         if let Poll::Ready(value) = future.as_mut().poll(cx) {
             return Poll::Ready(Ok(value));
         }
-        sleep.as_mut().poll(cx).map(|()| Err(Elapsed))
+        limit.as_mut().poll(cx).map(|()| Err(Elapsed))
     })
     .await
-}
-
-/// Ticks at a fixed period, the first one period from now.
-///
-/// # Panics
-///
-/// If the period is zero.
-#[must_use]
-pub fn interval(period: Duration) -> Interval {
-    assert!(!period.is_zero(), "an interval needs a period above zero");
-    Interval {
-        period,
-        sleep: sleep(period),
-    }
-}
-
-/// A fixed period that can be awaited again and again.
-#[derive(Debug)]
-pub struct Interval {
-    period: Duration,
-    sleep: Sleep,
-}
-
-impl Interval {
-    /// Waits for the next tick. Ticks that were missed are skipped, not made up for.
-    ///
-    /// # Cancel safety
-    ///
-    /// No tick is lost when the future is dropped.
-    pub async fn tick(&mut self) {
-        Pin::new(&mut self.sleep).await;
-        let due = self.sleep.deadline();
-        let late = due.elapsed().as_nanos() / self.period.as_nanos();
-        let periods = u32::try_from(late).unwrap_or(u32::MAX - 1) + 1;
-        self.sleep.reset(due + self.period * periods);
-    }
 }
