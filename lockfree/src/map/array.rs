@@ -72,7 +72,9 @@ impl Array {
         let bucket = segment.load(Relaxed).wrapping_add(index);
         // SAFETY: `add` has put a segment here that covers the index, and initialised the bucket.
         // Segments are freed only in drop, and buckets are changed only through atomics.
-        unsafe { &*bucket }
+        let bucket = unsafe { &*bucket };
+        bucket.note_used();
+        bucket
     }
 
     /// Makes the bucket `index`, which is empty.
@@ -91,7 +93,9 @@ impl Array {
         // SAFETY: within the segment, and nobody else's.
         unsafe { bucket.write(Bucket::new()) };
         // SAFETY: just written; from now on changed only through atomics.
-        unsafe { &*bucket }
+        let bucket = unsafe { &*bucket };
+        bucket.note_made();
+        bucket
     }
 }
 

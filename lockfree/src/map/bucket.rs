@@ -1,9 +1,9 @@
 //! A bucket: two adjacent cache lines with two words that say what is in it, and seven pairs.
 
-use crate::sync::MODELLED;
 use crate::sync::atomic::{
     AtomicPtr, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
+use crate::sync::{MODELLED, UnsafeCell};
 
 /// Pairs in a bucket. One under a model checker, so that small programs reach overflow buckets.
 pub(super) const SLOTS: usize = if MODELLED { 1 } else { 7 };
@@ -33,6 +33,9 @@ pub(super) struct Bucket {
     /// [`Tags`]; those of an overflow bucket have no depth.
     pub(super) tags: AtomicU64,
     pub(super) pairs: [Pair; SLOTS],
+    /// Empty. Written when the bucket is made and read by who comes to it, so that a model checker
+    /// sees it if one does not happen before the other.
+    made: UnsafeCell<()>,
 }
 
 const _: () = assert!(MODELLED || size_of::<Bucket>() == 128);
@@ -46,7 +49,19 @@ impl Bucket {
                 key: AtomicUsize::new(0),
                 value: AtomicPtr::new(core::ptr::null_mut()),
             }),
+            made: UnsafeCell::new(()),
         }
+    }
+
+    /// It has just been made by this thread.
+    pub(super) fn note_made(&self) {
+        self.made.with_mut(|_| ());
+    }
+
+    /// This thread comes to it.
+    #[inline(always)]
+    pub(super) fn note_used(&self) {
+        self.made.with(|_| ());
     }
 
     /// The version; what is read of the chain after this is at least as new.

@@ -79,7 +79,7 @@ impl Overflow {
             let bucket = unsafe { self.get(index) };
             // If somebody else has taken it this is not the next one, but then the tag has changed.
             let next = bucket.own_link();
-            match top.compare_exchange_weak(seen, top_of(seen, next), Acquire, Acquire) {
+            match top.compare_exchange_weak(seen, top_of(seen, next), Relaxed, Acquire) {
                 Ok(_) => return Some((index, bucket)),
                 Err(now) => seen = now,
             }

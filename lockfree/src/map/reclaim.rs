@@ -30,7 +30,7 @@
 //! the reader's fence, so F precedes that fence, which precedes R, and again R cannot precede F.
 //!
 //! Freeing a slot releases, reading the slots acquires: the reader's last look happens before the
-//! entry is dropped. Retiring releases and taking the list acquires: so does the removal.
+//! entry is dropped. Retiring releases and F, after the list was taken, acquires: so does the removal.
 //!
 //! Garbage bound: fewer than 64 entries for each of the 16 stripes; one for each slot that shows
 //! one (a walk shows a whole chain at a time); one for each thread that stopped while it was
@@ -228,9 +228,10 @@ impl<T> Domain<T> {
     fn free(&self, retired: &Retired<T>) {
         let batch = Batch {
             retired,
-            list: retired.list.swap(ptr::null_mut(), Acquire),
+            list: retired.list.swap(ptr::null_mut(), Relaxed),
         };
         retired.count.store(0, Relaxed);
+        // It acquires the list as well.
         fence(SeqCst);
         let mut shown = Vec::new();
         let mut slots = Some(&self.slots);

@@ -67,6 +67,7 @@ impl Drop for Guarded {
 fn check(bound: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(bound);
+    builder.max_branches = 10_000;
     builder.check(model);
 }
 
@@ -206,6 +207,92 @@ fn an_overflow_bucket_that_another_chain_gets_does_not_mislead() {
                 one_of(map.get(&0), &[None, Some(0)]);
                 one_of(map.get(&3), &[None, Some(3)]);
             },
+        );
+    });
+}
+
+#[test]
+fn a_key_behind_an_overflow_bucket_that_another_chain_gets_is_found() {
+    // Keys that stay in one chain, however often it is split.
+    check(1, || {
+        let map = words([0, 64, 128]);
+        both(
+            &map,
+            |map| assert_eq!(map.get(&128), Some(128)),
+            |map| {
+                assert_eq!(map.remove(&64), Some(64));
+                // 65 gets the bucket that 64 was in.
+                assert_eq!(map.insert(1, 1), None);
+                assert_eq!(map.insert(65, 65), None);
+            },
+        );
+        assert!([0, 1, 65, 128].iter().all(|key| map.get(key) == Some(*key)));
+    });
+}
+
+#[test]
+fn overflow_buckets_go_from_hand_to_hand() {
+    check(1, || {
+        let map = words([0, 64]);
+        assert_eq!(map.remove(&64), Some(64));
+        both(
+            &map,
+            |map| {
+                assert_eq!(map.insert(1, 1), None);
+                assert_eq!(map.insert(65, 65), None);
+            },
+            |map| {
+                // One bucket that was given back, one that is new; then the new one is given back.
+                assert_eq!(map.insert(64, 64), None);
+                assert_eq!(map.insert(128, 128), None);
+                assert_eq!(map.remove(&128), Some(128));
+            },
+        );
+        assert!([0, 1, 64, 65].iter().all(|key| map.get(key) == Some(*key)));
+    });
+}
+
+#[test]
+fn an_overflow_bucket_that_another_made_and_gave_back_can_be_taken() {
+    check(1, || {
+        let map = words([0]);
+        both(
+            &map,
+            |map| {
+                assert_eq!(map.insert(1, 1), None);
+                assert_eq!(map.insert(65, 65), None);
+            },
+            |map| {
+                assert_eq!(map.insert(64, 64), None);
+                assert_eq!(map.remove(&64), Some(64));
+            },
+        );
+        assert!([0, 1, 65].iter().all(|key| map.get(key) == Some(*key)));
+    });
+}
+
+#[test]
+fn a_search_finds_no_bucket_that_is_not_there_while_the_table_doubles_twice() {
+    check(1, || {
+        let map = words([]);
+        both(
+            &map,
+            // It would be in the last bucket but one, were there eight.
+            |map| assert_eq!(map.get(&6), None),
+            |map| (0..5).for_each(|key| assert_eq!(map.insert(key, key), None)),
+        );
+        assert!((0..5).all(|key| map.get(&key) == Some(key)));
+    });
+}
+
+#[test]
+fn a_walk_goes_to_no_bucket_that_is_not_there_while_the_table_doubles() {
+    check(1, || {
+        let map = words([]);
+        both(
+            &map,
+            |map| map.for_each(|key, value| assert_eq!(key, value)),
+            |map| (0..4).for_each(|key| assert_eq!(map.insert(key, key), None)),
         );
     });
 }
