@@ -18,8 +18,8 @@
 //! ```
 //!
 //! Reading order: `worker` (the loop), `remote` and `shared` (how threads reach each other), `spawn`
-//! and `home` (tasks), `driver` and `reactor` (the kernel), `blocking` (what cannot wait otherwise),
-//! `net`, `fs`, `pipe`, `process`, `signal` and `time` (what users see).
+//! and `home` (tasks), `fork` (jobs), `driver` and `reactor` (the kernel), `blocking` (what cannot wait
+//! otherwise), `net`, `fs`, `pipe`, `process`, `signal` and `time` (what users see).
 
 mod blocking;
 mod builder;
@@ -27,6 +27,7 @@ mod clock;
 mod driver;
 mod entrance;
 mod fiber;
+pub mod fork;
 pub mod fs;
 mod home;
 pub mod io;
@@ -51,6 +52,7 @@ pub use beehive_policy::{Class, LoadSignal, WorkerId};
 pub use beehive_task::JoinError;
 pub use blocking::spawn_blocking;
 pub use builder::{Backend, Builder, Io};
+pub use fork::join;
 pub use options::{JoinHandle, Name, TaskOptions};
 pub use probe::{Report, Unavailable, probe};
 pub use runtime::{Handle, Runtime};

@@ -13,11 +13,12 @@ use std::thread::JoinHandle as ThreadHandle;
 
 use beehive_policy::{LoadSignal, Policy, WorkerId};
 use hallows_lockfree::deque::Worker as Deque;
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use crate::blocking::Pool;
 use crate::builder::{Backend, Builder, Settings};
 use crate::driver;
+use crate::fork;
 use crate::options::{JoinHandle, TaskMeta, TaskOptions};
 use crate::remote::Remote;
 use crate::shared::Shared;
@@ -37,8 +38,7 @@ const STEALABLE_MAX: usize = 256;
 pub struct Runtime {
     shared: Arc<Shared>,
     settings: Settings,
-    /// What remains of worker 0 while it does not run.
-    first: Mutex<Option<Kept>>,
+    first: Arc<First>,
     threads: Vec<ThreadHandle<()>>,
     /// Looks for polls that last too long.
     monitor: Option<Monitor>,
@@ -64,7 +64,7 @@ impl Runtime {
         let shared = Shared::new(remotes, Policy::new(&outside), outside.balance, blocking);
         let shared = Arc::new(shared);
         let mut workers = kept.into_iter();
-        let first = Mutex::new(workers.next());
+        let first = Arc::new(First::new(workers.next()));
         let mut runtime = Self {
             shared,
             settings,
@@ -114,19 +114,24 @@ impl Runtime {
     /// If another thread is inside `block_on` of this runtime, if the calling thread is a worker, or
     /// if the kernel refuses a reactor although `build` could make one.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        let id = WorkerId::new(0);
         assert!(
             worker::worker_id().is_none(),
             "a Beehive runtime cannot run inside a task of a runtime"
         );
-        let kept = self.first.lock().take();
+        let kept = self.first.take();
         let kept = kept.expect("`block_on` is running on another thread already");
+        self.run_first(kept, future)
+    }
+
+    /// Runs a future on the calling thread as worker 0, of which this remained.
+    pub(crate) fn run_first<F: Future>(&self, kept: Kept, future: F) -> F::Output {
+        let id = WorkerId::new(0);
         let adopted = self.settings.affinity.adopt(id);
         let worker = match make_worker(id, &self.shared, &self.settings, kept) {
             Ok(worker) => worker,
             Err(refused) => {
                 let (error, kept) = *refused;
-                self.first.lock().replace(kept);
+                self.first.give_back(kept);
                 panic!("worker 0 cannot start: {error}");
             }
         };
@@ -150,9 +155,48 @@ impl Runtime {
         };
         let (output, kept, driver) = worker.run(&mut poll);
         driver::keep_spare(driver);
-        self.first.lock().replace(kept);
         drop(adopted);
+        self.first.give_back(kept);
         output.unwrap_or_else(|payload| resume_unwind(payload))
+    }
+
+    /// Calls a function on a worker and waits for it, from any thread: in it, fork-join (see
+    /// [`fork`]) uses all workers. The function may borrow.
+    ///
+    /// While nobody runs [`block_on`](Self::block_on), the calling thread is worker 0 meanwhile, so
+    /// that none of the cores is without a worker. Otherwise the function is called on any worker
+    /// that has time for it. On a worker of this runtime, it is called at once.
+    ///
+    /// # Panics
+    ///
+    /// If the function does, or if the calling thread is a worker of another runtime.
+    pub fn install<F, R>(&self, function: F) -> R
+    where
+        F: FnOnce() -> R + Send,
+        R: Send,
+    {
+        fork::install(self, function)
+    }
+
+    /// Whether the calling thread is one of the workers.
+    ///
+    /// # Panics
+    ///
+    /// If it is a worker of another runtime: it must not wait for this one.
+    pub(crate) fn is_current(&self) -> bool {
+        worker::try_with_current(|worker| {
+            let ours = worker.map(|worker| Arc::ptr_eq(&worker.shared, &self.shared));
+            assert_ne!(
+                ours,
+                Some(false),
+                "a Beehive runtime cannot run inside a task of a runtime"
+            );
+            ours.is_some()
+        })
+    }
+
+    pub(crate) fn first(&self) -> &Arc<First> {
+        &self.first
     }
 
     /// A handle to this runtime.
@@ -179,11 +223,55 @@ impl Drop for Runtime {
             // A worker that panicked has said so already.
             let _ = thread.join();
         }
-        self.first.get_mut().take();
+        self.first.take();
         driver::drop_spare(&self.shared.remotes[0]);
         self.shared.close();
         // Last: blocking work may wait for something that a task held.
         self.shared.blocking.join();
+    }
+}
+
+/// What remains of worker 0 while it does not run.
+pub(crate) struct First {
+    kept: Mutex<Option<Kept>>,
+    changed: Condvar,
+}
+
+impl First {
+    fn new(kept: Option<Kept>) -> Self {
+        Self {
+            kept: Mutex::new(kept),
+            changed: Condvar::new(),
+        }
+    }
+
+    pub(crate) fn take(&self) -> Option<Kept> {
+        self.kept.lock().take()
+    }
+
+    fn give_back(&self, kept: Kept) {
+        self.kept.lock().replace(kept);
+        self.changed.notify_all();
+    }
+
+    /// Waits until it is there, or there is no need of it; who ends the need calls `notify`.
+    pub(crate) fn take_unless(&self, needless: impl Fn() -> bool) -> Option<Kept> {
+        let mut kept = self.kept.lock();
+        loop {
+            if needless() {
+                return None;
+            }
+            if kept.is_some() {
+                return kept.take();
+            }
+            self.changed.wait(&mut kept);
+        }
+    }
+
+    pub(crate) fn notify(&self) {
+        // Whoever has looked already waits when the lock is free.
+        drop(self.kept.lock());
+        self.changed.notify_all();
     }
 }
 

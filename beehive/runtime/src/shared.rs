@@ -30,6 +30,7 @@ use parking_lot::Mutex;
 use crate::blocking::Pool;
 use crate::clock::Clock;
 use crate::entrance::Entrance;
+use crate::fork;
 use crate::options::{Task, TaskMeta, TaskOptions};
 use crate::remote::Remote;
 use crate::stall::monitor::Alarm;
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     /// Stealable tasks queued by threads that are not workers, and those that found no room in a
     /// worker's own queue.
     pub(crate) entrance: Entrance,
+    /// Fork-join jobs that others than their owners may take.
+    pub(crate) jobs: fork::Board,
     /// Tasks that nobody may run any more, on their way to being dropped.
     discarded: TaskList<TaskMeta>,
     /// Stealable tasks that wait, in one set per worker to spread the locks.
@@ -82,6 +85,7 @@ impl Shared {
             start: Instant::now(),
             clock: Clock::new(),
             entrance: Entrance::new(),
+            jobs: fork::Board::new(workers),
             discarded: TaskList::new(),
             live: (0..workers).map(|_| CachePadded::default()).collect(),
             blocking,
@@ -191,17 +195,25 @@ impl Shared {
         self.parked[worker.index() / 64].fetch_and(!bit, SeqCst) & bit != 0
     }
 
-    /// Whether any stealable task is queued anywhere.
+    /// Whether any stealable task or job is queued anywhere.
     pub(crate) fn work_visible(&self) -> bool {
         // After the parked bit was set: the counterpart of the fence of whoever queues a task.
         fence(SeqCst);
-        !self.entrance.is_empty() || self.remotes.iter().any(|remote| !remote.stealer.is_empty())
+        !self.entrance.is_empty()
+            || self.remotes.iter().any(|remote| !remote.stealer.is_empty())
+            || !self.jobs.is_empty()
     }
 
-    /// Whether any stealable task is queued anywhere but at this worker.
+    /// How many workers search or are parked.
+    pub(crate) fn idle(&self) -> usize {
+        let parked = |word: &AtomicU64| word.load(Relaxed).count_ones() as usize;
+        self.searching.load(Relaxed) + self.parked.iter().map(parked).sum::<usize>()
+    }
+
+    /// Whether any stealable task is queued anywhere but at this worker, or any job.
     pub(crate) fn work_visible_besides(&self, me: WorkerId) -> bool {
         fence(SeqCst);
-        !self.entrance.is_empty() || self.oldest_besides(me).is_some()
+        !self.entrance.is_empty() || self.oldest_besides(me).is_some() || !self.jobs.is_empty()
     }
 
     /// A task that waits in the queue of another worker, if possible of one where several do: which

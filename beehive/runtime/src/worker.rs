@@ -29,6 +29,7 @@ use hallows_lockfree::deque::{Full, Worker as Deque};
 use hallows_lockfree::mpsc::Receiver;
 
 use crate::driver::Driver;
+use crate::fork;
 use crate::options::{Task, TaskMeta};
 use crate::remote::{Message, Remote};
 use crate::shared::Shared;
@@ -66,6 +67,8 @@ pub(crate) struct Worker {
     live: RefCell<LiveSet<TaskMeta>>,
     timers: RefCell<Wheel<Waker>>,
     pub(crate) driver: Rc<Driver>,
+    /// Fork-join jobs.
+    pub(crate) fork: fork::Local,
     policy: RefCell<Policy>,
     /// It has polled a task that others could have taken, since it last lingered.
     shared_work: Cell<bool>,
@@ -126,6 +129,7 @@ impl Worker {
             id,
             remote: shared.remotes[id.index()].clone(),
             timers: RefCell::new(kept.timers),
+            fork: fork::Local::new(id, shared.clone()),
             shared,
             local,
             chosen: RefCell::default(),
@@ -166,6 +170,8 @@ impl Worker {
         CURRENT.set(Rc::as_ptr(&worker));
         worker.remote.watch.start();
         worker.shared.alarm.worker_resumed();
+        // SAFETY: `Running` leaves when it is dropped, on this thread, and keeps the worker until then.
+        unsafe { worker.fork.enter() };
         let running = Running { worker };
         let value = running.worker.turn_until(&mut finish);
         let worker = running.worker.clone();
@@ -531,6 +537,7 @@ impl Drop for Running {
         self.worker.driver.stop();
         self.worker.wake_sleepers();
         self.worker.hand_over();
+        fork::Local::leave();
         CURRENT.set(null());
     }
 }

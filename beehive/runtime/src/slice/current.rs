@@ -20,6 +20,7 @@ use corosensei::Yielder;
 use crossbeam_utils::CachePadded;
 
 use super::ticks;
+use crate::fork;
 
 /// When the slice that runs on a worker ends, in ticks. Others may set it too, hence the atomic.
 #[derive(Debug)]
@@ -99,7 +100,7 @@ fn suspend() {
         let _entered = Entered(yielder);
         // SAFETY: by invariant 2 this is the yielder of the fiber that calls.
         let yielder = unsafe { &*yielder };
-        yielder.suspend(());
+        fork::on_other_stack(|| yielder.suspend(()));
     });
 }
 
@@ -134,7 +135,7 @@ fn with_end<T>(end: &AtomicU64, enter: impl FnOnce() -> T) -> T {
         end: current.end.replace(end),
         yielder: current.yielder.replace(ptr::null()),
     });
-    let value = enter();
+    let value = fork::on_other_stack(enter);
     drop(left);
     value
 }

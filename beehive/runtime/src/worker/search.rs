@@ -1,7 +1,8 @@
-//! How a worker that has nothing to run finds tasks: at the entrance, at the other workers, and by
+//! How a worker that has nothing to run finds tasks and jobs: at the entrance, at the other workers, and by
 //! looking on for a moment before it parks.
 
 use beehive_policy::Nanos;
+use beehive_task::job::Stolen;
 use hallows_lockfree::deque::Steal;
 
 use super::{INJECTED_PART, Worker};
@@ -24,8 +25,19 @@ impl Worker {
     /// The search itself, by a worker that has been counted as searching.
     pub(super) fn search_counted(&self) -> bool {
         let found = self.take_injected() || self.steal();
-        self.end_search(found);
-        found
+        let job = if found { None } else { self.fork.steal() };
+        self.end_search(found || job.is_some());
+        self.execute(job) || found
+    }
+
+    /// Executes a job, if there is one.
+    fn execute(&self, job: Option<Stolen>) -> bool {
+        job.map(|job| self.fork.execute(job)).is_some()
+    }
+
+    /// Something that others may take has been queued: wakes one of them if that helps.
+    pub(crate) fn offer(&self) {
+        self.shared.offer(&mut self.policy.borrow_mut());
     }
 
     /// This worker is searching no more. The duty goes to another one if there is more than this one
@@ -38,24 +50,31 @@ impl Worker {
         }
     }
 
-    /// Looks on for a short time before parking, if there was shared work just now: to wake a worker
-    /// costs both sides more than that. It counts as searching, so nobody is woken meanwhile.
+    /// Looks on for a short time before parking, if there was shared work just now, or jobs: to wake a
+    /// worker costs both sides more than that. It counts as searching, so nobody is woken meanwhile.
     pub(super) fn linger(&self) -> bool {
-        if !self.shared_work.take() || self.shared.remotes.len() == 1 {
+        let recent = self.shared_work.take() | self.fork.lingers();
+        if !recent || self.shared.remotes.len() == 1 {
             return false;
         }
         self.shared.begin_search();
         let until = Nanos(self.shared.clock.now().0 + LINGER_NS);
+        let mut job = None;
         let found = loop {
             pause();
             if self.remote.wants_attention() || self.take_injected() || self.steal() {
                 break true;
             }
-            if self.shared.clock.now() >= until {
+            job = self.fork.steal();
+            if job.is_some() {
+                break true;
+            }
+            if self.shared.clock.now() >= until && !self.fork.lingers() {
                 break false;
             }
         };
         self.end_search(found);
+        self.execute(job);
         found
     }
 

@@ -11,7 +11,7 @@ pub(crate) mod atomic {
     //! loom's atomics, with loads that depend on each other.
 
     use loom::sync::atomic;
-    pub(crate) use loom::sync::atomic::Ordering;
+    pub(crate) use loom::sync::atomic::{Ordering, fence};
 
     /// An atomic of loom's, and the word that its loads store to.
     #[derive(Debug)]
@@ -50,6 +50,18 @@ pub(crate) mod atomic {
         }
 
         pub(crate) fn load(&self, order: Ordering) -> usize {
+            self.loading().load(order)
+        }
+    }
+
+    pub(crate) type AtomicU32 = Visible<atomic::AtomicU32>;
+
+    impl AtomicU32 {
+        pub(crate) fn new(value: u32) -> Self {
+            Self::of(atomic::AtomicU32::new(value))
+        }
+
+        pub(crate) fn load(&self, order: Ordering) -> u32 {
             self.loading().load(order)
         }
     }

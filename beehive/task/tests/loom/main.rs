@@ -2,6 +2,8 @@
 //!
 //! `cargo test -p beehive-task --features loom --release --test loom`
 
+mod job;
+
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc as Plain;
