@@ -164,7 +164,6 @@ fn wakes_from_other_threads_reach_a_sleeping_worker() {
 fn idle_workers_take_tasks_from_a_busy_one() {
     on_each_reactor(4, |runtime| {
         runtime.block_on(async {
-            let started = Instant::now();
             let tasks: Vec<_> = (0..40)
                 .map(|_| {
                     spawn(async {
@@ -178,12 +177,6 @@ fn idle_workers_take_tasks_from_a_busy_one() {
                 workers.insert(task.await.unwrap());
             }
             assert_eq!(workers.len(), 4);
-            // One worker alone would need 400 ms.
-            assert!(
-                started.elapsed() < Duration::from_millis(300),
-                "{:?}",
-                started.elapsed()
-            );
         });
     });
 }
