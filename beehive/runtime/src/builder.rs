@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use beehive_policy::{Config, WorkerId};
+use beehive_policy::{Config, Weights, WorkerId};
 
 use crate::blocking::Limits;
 use crate::driver::{Driver, Reactor};
@@ -74,6 +74,8 @@ pub struct Builder {
     blocking: Limits,
     stall_threshold: Option<Duration>,
     on_stall: Hook,
+    /// Of latency, normal and background.
+    class_weights: Option<Weights>,
 }
 
 impl Default for Builder {
@@ -88,6 +90,7 @@ impl Default for Builder {
             blocking: Limits::default(),
             stall_threshold: Some(STALL_THRESHOLD),
             on_stall: Hook::default(),
+            class_weights: Some(Weights::default()),
         }
     }
 }
@@ -171,12 +174,24 @@ impl Builder {
         self
     }
 
+    /// How each worker's time is divided among its classes of tasks while all of them have some: in
+    /// proportion to these weights. 16 to 4 to 1 by default.
+    ///
+    /// Time that a class does not need goes to the others; that it slept gives it no credit. None
+    /// starves: one that has waited for a second goes first, whatever the weights.
+    #[must_use]
+    pub fn class_weights(mut self, latency: u16, normal: u16, background: u16) -> Self {
+        self.class_weights = Weights::new(latency, normal, background);
+        self
+    }
+
     /// Starts the runtime.
     ///
     /// # Errors
     ///
-    /// If the number of workers is not between 1 and 65,536, if no reactor of the wanted kind can
-    /// be used (the message says which, why, and what to do), or if a thread cannot be started.
+    /// If the number of workers is not between 1 and 65,536, if a class has weight zero, if no reactor
+    /// of the wanted kind can be used (the message says which, why, and what to do), or if a thread
+    /// cannot be started.
     pub fn build(self) -> io::Result<Runtime> {
         self.build_with(crate::probe::probe)
     }
@@ -187,6 +202,10 @@ impl Builder {
             let text = format!("a runtime needs 1 to 65,536 workers, not {workers}");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
+        let Some(class_weights) = self.class_weights else {
+            let text = "a class of weight zero would never run; give each at least 1";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        };
         let affinity = if self.pin {
             Affinity::for_workers(workers)
         } else {
@@ -210,6 +229,7 @@ impl Builder {
             signals,
             blocking: self.blocking,
             stalls,
+            class_weights,
         })
     }
 }
@@ -226,6 +246,7 @@ pub(crate) struct Settings {
     pub(crate) blocking: Limits,
     /// From when on a poll counts as a stall, and who is told.
     pub(crate) stalls: Option<(Duration, Hook)>,
+    pub(crate) class_weights: Weights,
 }
 
 impl Settings {
@@ -270,6 +291,15 @@ mod tests {
         assert!(text.contains("io_uring"), "{text}");
         assert!(text.contains("forbidden by a test"), "{text}");
         assert!(text.contains("run it elsewhere"), "{text}");
+    }
+
+    #[test]
+    fn a_class_without_weight_is_refused() {
+        let refused = Builder::default().workers(1).class_weights(1, 1, 0).build();
+        let Err(error) = refused else {
+            panic!("built with a class that starves")
+        };
+        assert!(error.to_string().contains("at least 1"), "{error}");
     }
 
     #[test]

@@ -21,6 +21,7 @@ use beehive_policy::WorkerId;
 use beehive_task::cell::{LiveKey, Member, World};
 
 use crate::options::{Task, TaskMeta};
+use crate::queues::Reach;
 use crate::remote::Message;
 use crate::shared::Shared;
 use crate::worker::{self, Worker};
@@ -110,8 +111,8 @@ unsafe impl World<TaskMeta> for Anywhere {
 
     fn requeue(&self, task: Task) {
         worker::with_current(|worker| match task.metadata().affinity() {
-            None => worker.requeue_stealable(task),
-            Some(_) => worker.push_local(task),
+            None => worker.requeue(task, Reach::Stealable),
+            Some(_) => worker.requeue(task, Reach::Local),
         });
     }
 
@@ -172,7 +173,7 @@ unsafe impl World<TaskMeta> for AtHome {
     }
 
     fn requeue(&self, task: Task) {
-        worker::with_current(|worker| worker.push_local(task));
+        worker::with_current(|worker| worker.requeue(task, Reach::Local));
     }
 
     fn polled() -> *const () {

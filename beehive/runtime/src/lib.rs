@@ -36,6 +36,7 @@ pub mod options;
 pub mod pipe;
 mod probe;
 pub mod process;
+mod queues;
 mod reactor;
 mod remote;
 mod runtime;
@@ -59,3 +60,8 @@ pub use runtime::{Handle, Runtime};
 pub use slice::{Preemptible, checkpoint, no_preempt, spawn_preemptible};
 pub use spawn::{spawn, spawn_local, spawn_local_with, spawn_with, yield_now};
 pub use worker::worker_id;
+
+/// How long a worker runs tasks before it looks around (at wakes from other threads, IO and timers),
+/// but for the poll in progress. What becomes ready elsewhere is seen within this time.
+pub const QUANTUM: std::time::Duration =
+    std::time::Duration::from_nanos(beehive_policy::quantum::LENGTH.0);

@@ -62,7 +62,8 @@ impl TaskOptions {
         self
     }
 
-    /// Its class; classes share each worker's time by their weights.
+    /// Its class; classes share each worker's time by their weights
+    /// ([`Builder::class_weights`](crate::Builder::class_weights)).
     #[must_use]
     pub const fn class(mut self, class: Class) -> Self {
         self.class = class;
@@ -191,24 +192,16 @@ impl TaskMeta {
     }
 
     /// By the clock of its runtime.
-    #[expect(dead_code, reason = "the run queues of classes read it")]
     pub(crate) fn deadline(&self) -> Option<Nanos> {
         self.details.as_ref()?.deadline
     }
 
     /// Whether it may go ahead of its queue at times.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the run queues of classes read it")
-    )]
+    #[inline]
     pub(crate) fn is_weighted(&self) -> bool {
         self.extra_polls > 0
     }
 
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the run queues of classes read it")
-    )]
     /// It is ready again after its poll: whether it goes ahead of its queue this time.
     pub(crate) fn takes_extra_poll(&self) -> bool {
         // Only one worker at a time runs or queues a task, and handing a task over synchronises.
@@ -285,7 +278,7 @@ mod tests {
         let meta = TaskOptions::new().weight(3).into_meta(&Clock::new());
         let ahead: Vec<_> = (0..7).map(|_| meta.takes_extra_poll()).collect();
         assert_eq!(ahead, [true, true, false, true, true, false, true]);
-        assert!(!TaskMeta::default().is_weighted());
+        assert!(!TaskMeta::default().takes_extra_poll() && !TaskMeta::default().is_weighted());
     }
 
     #[test]

@@ -23,6 +23,7 @@ use hallows_lockfree::mpsc::{self, Receiver, SendError, Sender};
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::options::Task;
+use crate::queues::SharedQueues;
 use crate::slice::current::SliceEnd;
 use crate::stall::watch::Watch;
 
@@ -44,6 +45,8 @@ const RECEIVED_MAX: usize = 1_024;
 pub(crate) struct Remote {
     /// Takes tasks from the worker's stealable queue.
     pub(crate) stealer: Stealer<Task>,
+    /// The worker's stealable tasks of other classes than normal.
+    pub(crate) others: SharedQueues,
     inbox: Sender<Message>,
     wake: OwnedFd,
     attention: CachePadded<AtomicBool>,
@@ -63,6 +66,7 @@ impl Remote {
         let (inbox, messages) = mpsc::unbounded();
         let remote = Self {
             stealer,
+            others: SharedQueues::new(),
             inbox,
             wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
             attention: CachePadded::new(AtomicBool::new(false)),

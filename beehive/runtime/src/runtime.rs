@@ -20,6 +20,7 @@ use crate::builder::{Backend, Builder, Settings};
 use crate::driver;
 use crate::fork;
 use crate::options::{JoinHandle, TaskMeta, TaskOptions};
+use crate::queues::ClassQueues;
 use crate::remote::Remote;
 use crate::shared::Shared;
 use crate::slice::Preemptible;
@@ -289,7 +290,15 @@ fn make_worker(
     match made {
         Ok(driver) => {
             let policy = Policy::new(&settings.policy(id));
-            Ok(Worker::new(id, shared.clone(), kept, driver, policy))
+            let queues = ClassQueues::new(remote.clone(), settings.class_weights, &shared.clock);
+            Ok(Worker::new(
+                id,
+                shared.clone(),
+                kept,
+                driver,
+                policy,
+                queues,
+            ))
         }
         Err(error) => Err(Box::new((error, kept))),
     }

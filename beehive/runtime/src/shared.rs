@@ -20,7 +20,7 @@ use std::sync::atomic::{
 };
 use std::time::Instant;
 
-use beehive_policy::{LoadSignal, Nanos, Placement, Policy, WorkerId};
+use beehive_policy::{Class, LoadSignal, Nanos, Placement, Policy, WorkerId};
 use beehive_task::list::TaskList;
 use beehive_task::live::LiveSet;
 use crossbeam_utils::CachePadded;
@@ -32,6 +32,7 @@ use crate::clock::Clock;
 use crate::entrance::Entrance;
 use crate::fork;
 use crate::options::{Task, TaskMeta, TaskOptions};
+use crate::queues::SharedQueues;
 use crate::remote::Remote;
 use crate::stall::monitor::Alarm;
 
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) entrance: Entrance,
     /// Fork-join jobs that others than their owners may take.
     pub(crate) jobs: fork::Board,
+    /// The same for tasks of other classes than normal.
+    pub(crate) others: SharedQueues,
     /// Tasks that nobody may run any more, on their way to being dropped.
     discarded: TaskList<TaskMeta>,
     /// Stealable tasks that wait, in one set per worker to spread the locks.
@@ -86,6 +89,7 @@ impl Shared {
             clock: Clock::new(),
             entrance: Entrance::new(),
             jobs: fork::Board::new(workers),
+            others: SharedQueues::new(),
             discarded: TaskList::new(),
             live: (0..workers).map(|_| CachePadded::default()).collect(),
             blocking,
@@ -108,7 +112,10 @@ impl Shared {
 
     /// Queues a stealable task from a thread that is not a worker of this runtime.
     pub(crate) fn inject(&self, task: Task) {
-        self.entrance.push(task);
+        match task.metadata().class() {
+            Class::Normal => self.entrance.push(task),
+            _ => self.others.push(self.clock.now(), task),
+        }
         fence(SeqCst);
         if self.closed.load(SeqCst) {
             self.drain();
@@ -199,9 +206,13 @@ impl Shared {
     pub(crate) fn work_visible(&self) -> bool {
         // After the parked bit was set: the counterpart of the fence of whoever queues a task.
         fence(SeqCst);
-        !self.entrance.is_empty()
-            || self.remotes.iter().any(|remote| !remote.stealer.is_empty())
-            || !self.jobs.is_empty()
+        let queued = |remote: &Arc<Remote>| !remote.stealer.is_empty() || !remote.others.is_empty();
+        self.has_injected() || self.remotes.iter().any(queued) || !self.jobs.is_empty()
+    }
+
+    /// Whether a stealable task waits outside the workers' own queues.
+    pub(crate) fn has_injected(&self) -> bool {
+        !self.entrance.is_empty() || !self.others.is_empty()
     }
 
     /// How many workers search or are parked.
@@ -213,7 +224,11 @@ impl Shared {
     /// Whether any stealable task is queued anywhere but at this worker, or any job.
     pub(crate) fn work_visible_besides(&self, me: WorkerId) -> bool {
         fence(SeqCst);
-        !self.entrance.is_empty() || self.oldest_besides(me).is_some() || !self.jobs.is_empty()
+        let mut others = self.remotes.iter().enumerate();
+        self.has_injected()
+            || self.oldest_besides(me).is_some()
+            || !self.jobs.is_empty()
+            || others.any(|(index, remote)| index != me.index() && !remote.others.is_empty())
     }
 
     /// A task that waits in the queue of another worker, if possible of one where several do: which
@@ -272,9 +287,10 @@ impl Shared {
         self.closed.store(true, SeqCst);
         fence(SeqCst);
         // The owners of these queues are gone: whatever they left is dropped here.
-        self.remotes
-            .iter()
-            .for_each(|remote| drop_all(&remote.stealer));
+        self.remotes.iter().for_each(|remote| {
+            drop_all(&remote.stealer);
+            remote.others.drop_all();
+        });
         loop {
             self.drain();
             let waiting: Vec<_> = self
@@ -305,6 +321,7 @@ impl Shared {
                 drop(self.discarded.take_all());
                 if self.closed.load(SeqCst) {
                     drop(self.entrance.take(1, usize::MAX));
+                    self.others.drop_all();
                 }
             }
             self.draining.store(false, SeqCst);
@@ -313,7 +330,7 @@ impl Shared {
 
     /// Whether there are tasks that nobody may run any more.
     fn has_doomed(&self) -> bool {
-        !self.discarded.is_empty() || self.closed.load(SeqCst) && !self.entrance.is_empty()
+        !self.discarded.is_empty() || self.closed.load(SeqCst) && self.has_injected()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The worker: one thread's run queues, timers and reactor, and the loop over them.
 //!
-//! One turn of the loop: receive what other threads sent; run up to [`QUANTUM`] polls, taking local
-//! and stealable tasks in turn; with nothing left to run, search the other workers; then one visit
+//! One turn of the loop: receive what other threads sent; run tasks for a quantum (limited in time and
+//! in polls), by class, taking local and stealable tasks in turn; with nothing left to run, search the other workers; then one visit
 //! to the reactor, which submits, waits if there is nothing to run, and collects events; then fire
 //! timers. So IO and timers are seen within one quantum, whatever the local load. What other threads
 //! send, tasks for this worker as well as those for any, is seen after the poll during which it came:
@@ -9,18 +9,18 @@
 //! delay it a hundredfold.
 
 mod current;
+mod run;
 mod search;
 mod timers;
 
 use std::cell::{Cell, RefCell};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use beehive_policy::{Activity, LoadSignal, Move, Nanos, Policy, Wait, WorkerId};
+use beehive_policy::{Activity, Class, LoadSignal, Move, Nanos, Policy, Quantum, Wait, WorkerId};
 use beehive_task::cell::{LiveKey, Member};
 use beehive_task::live::LiveSet;
 use beehive_task::queue::LocalQueue;
@@ -31,11 +31,12 @@ use hallows_lockfree::mpsc::Receiver;
 use crate::driver::Driver;
 use crate::fork;
 use crate::options::{Task, TaskMeta};
+use crate::queues::{ClassQueues, Reach};
 use crate::remote::{Message, Remote};
 use crate::shared::Shared;
 use crate::slice::Slices;
+use current::CURRENT;
 pub use current::worker_id;
-use current::{CURRENT, POLLED};
 pub(crate) use current::{polled, try_with_current, with_current};
 
 /// Tasks from the entrance may fill one part in so many of a worker's own queue at once, and are looked
@@ -44,8 +45,6 @@ const INJECTED_PART: usize = 2;
 /// How long a worker waits before it looks again at a task that it left alone to another worker: so
 /// much longer than necessary may a task wait there.
 const WATCH: Duration = Duration::from_micros(50);
-/// Polls between two visits to the reactor and the inbox.
-const QUANTUM: u32 = 61;
 /// One in this many quanta is timed, to estimate the service time without reading the clock often.
 const TIMED_QUANTA: u32 = 16;
 
@@ -54,13 +53,15 @@ pub(crate) struct Worker {
     pub(crate) id: WorkerId,
     pub(crate) shared: Arc<Shared>,
     pub(crate) remote: Arc<Remote>,
-    /// Tasks that stay on this worker.
+    /// Tasks of the normal class that stay on this worker.
     local: LocalQueue<Task>,
+    /// Tasks of the other classes, and whose turn it is among all.
+    queues: ClassQueues,
     /// Shared tasks that were queued here when the worker stopped, for the next time that it runs.
     chosen: RefCell<Vec<Task>>,
     /// Preemptible tasks of this worker that have used a slice.
     pub(crate) slices: Rc<Slices>,
-    /// Tasks that others may take. What finds no room here goes to the shared queue.
+    /// Tasks of the normal class that others may take. What finds no room here goes to the shared queue.
     stealable: Deque<Task>,
     inbox: RefCell<Receiver<Message>>,
     /// Local tasks that wait.
@@ -81,6 +82,11 @@ pub(crate) struct Worker {
     tokens_due: Cell<u32>,
     service_ns: Cell<u32>,
     quanta: Cell<u32>,
+    quantum: RefCell<Quantum>,
+    /// Polls until the clock is read again; zero when the quantum is over.
+    stride: Cell<u32>,
+    /// The next worker to look at for latency tasks that wait.
+    rescued: Cell<usize>,
     /// The time after the last visit to the reactor.
     turn_time: Cell<Nanos>,
     /// What the last visit to the reactor brought.
@@ -122,16 +128,17 @@ impl Worker {
         kept: Kept,
         driver: Rc<Driver>,
         policy: Policy,
+        queues: ClassQueues,
     ) -> Self {
-        let local = LocalQueue::new();
-        kept.chosen.into_iter().for_each(|task| local.push(task));
-        Self {
+        let chosen = kept.chosen;
+        let worker = Self {
             id,
             remote: shared.remotes[id.index()].clone(),
             timers: RefCell::new(kept.timers),
             fork: fork::Local::new(id, shared.clone()),
             shared,
-            local,
+            local: LocalQueue::new(),
+            queues,
             chosen: RefCell::default(),
             slices: Rc::new(Slices::new()),
             stealable: kept.stealable,
@@ -146,11 +153,16 @@ impl Worker {
             tokens_due: Cell::new(0),
             service_ns: Cell::new(0),
             quanta: Cell::new(0),
+            quantum: RefCell::default(),
+            stride: Cell::new(0),
+            rescued: Cell::new(id.index()),
             turn_time: Cell::default(),
             activity: Cell::default(),
             wait_start: Cell::default(),
             departures: Cell::default(),
-        }
+        };
+        chosen.into_iter().for_each(|task| worker.push_local(task));
+        worker
     }
 
     /// Runs this worker on the calling thread until `finish` gives a value, then drops its local
@@ -192,7 +204,7 @@ impl Worker {
 
     fn turn_until<T>(&self, finish: &mut impl FnMut() -> Option<T>) -> T {
         loop {
-            let mut polls = 0;
+            self.begin_quantum();
             self.slices.begin_turn();
             loop {
                 self.receive();
@@ -202,12 +214,14 @@ impl Worker {
                 if let Some(value) = finish() {
                     return value;
                 }
-                let ran = self.run_tasks(QUANTUM - polls);
-                polls += ran.max(1);
-                if polls >= QUANTUM || self.slices.turn_is_over() || !self.is_called() {
+                if self.run_tasks() == 0 {
+                    self.count_poll();
+                }
+                if self.quantum_is_over() || self.slices.turn_is_over() || !self.is_called() {
                     break;
                 }
             }
+            self.queues.pause(self.has_normal_tasks());
             if self.has_tasks() || self.search() || self.linger() {
                 self.visit_reactor(Some(Duration::ZERO), Wait::FIRST);
             } else {
@@ -234,21 +248,44 @@ impl Worker {
     /// either this worker polls it at once, or a task that was offered is ahead of it, and who looks for
     /// that one finds both. See [`offer_waiting`](Self::offer_waiting) for the exceptions.
     pub(crate) fn requeue_stealable(&self, task: Task) {
+        if task.metadata().class() != Class::Normal {
+            return self.queues.push_stealable(task);
+        }
         if let Err(Full(task)) = self.stealable.push(task) {
             self.shared.entrance.push(task);
         }
     }
 
+    /// Queues a task that this worker has just polled and that is ready again. See
+    /// [`TaskOptions::weight`](crate::TaskOptions::weight).
+    #[inline]
+    pub(crate) fn requeue(&self, task: Task, reach: Reach) {
+        let task = if task.metadata().is_weighted() {
+            self.queues.put_ahead(task, reach)
+        } else {
+            Some(task)
+        };
+        match (task, reach) {
+            (Some(task), Reach::Local) => self.push_local(task),
+            (Some(task), Reach::Stealable) => self.requeue_stealable(task),
+            (None, _) => {}
+        }
+    }
+
     /// Offers what waits in the stealable queue while this worker does something else first.
     fn offer_waiting(&self) {
-        if !self.stealable.is_empty() && self.shared.remotes.len() > 1 {
+        let waits = !self.stealable.is_empty() || self.queues.has_stealable();
+        if waits && self.shared.remotes.len() > 1 {
             self.shared.offer(&mut self.policy.borrow_mut());
         }
     }
 
     /// Queues a task that stays on this worker.
     pub(crate) fn push_local(&self, task: Task) {
-        self.local.push(task);
+        match task.metadata().class() {
+            Class::Normal => self.local.push(task),
+            _ => self.queues.push_local(task),
+        }
     }
 
     /// Enters a task that stays on this worker into the set of those that wait.
@@ -270,14 +307,21 @@ impl Worker {
 
     /// Whether there are tasks that have not used a slice.
     fn has_fresh_tasks(&self) -> bool {
+        self.has_normal_tasks() || self.queues.has_tasks()
+    }
+
+    fn has_normal_tasks(&self) -> bool {
         !self.local.is_empty() || !self.stealable.is_empty()
     }
 
     fn receive(&self) {
         if self.take_search_token() {
             self.search_counted();
-        } else if !self.shared.entrance.is_empty() && self.take_injected() {
-            self.offer_waiting();
+        } else {
+            if self.shared.has_injected() && self.take_injected() {
+                self.offer_waiting();
+            }
+            self.rescue();
         }
         let mut messages = self.messages.take();
         self.remote
@@ -294,82 +338,9 @@ impl Worker {
     /// Whether another thread has sent something that [`receive`](Self::receive) would find.
     fn is_called(&self) -> bool {
         let room = self.stealable.len() <= self.stealable.capacity() / INJECTED_PART;
-        self.remote.wants_attention() || (room && !self.shared.entrance.is_empty())
-    }
-
-    /// Runs up to `polls_max` polls, until no task is left or another thread has sent something; says
-    /// how many.
-    fn run_tasks(&self, polls_max: u32) -> u32 {
-        let quantum = self.quanta.get().wrapping_add(1);
-        self.quanta.set(quantum);
-        let timed = quantum
-            .is_multiple_of(TIMED_QUANTA)
-            .then(std::time::Instant::now);
-        let mut polls = 0;
-        let mut poll = || {
-            while polls < polls_max
-                && let Some(task) = self.next_task(polls)
-            {
-                polls += 1;
-                self.driver.refill_budget();
-                self.remote.watch.begin_task(task.metadata());
-                POLLED.set(task.id());
-                task.run();
-                POLLED.set(null());
-                if self.is_called() || self.slices.turn_is_over() {
-                    break;
-                }
-            }
-        };
-        // A task's own panics are its result. What arrives here is the panic of a value that nobody
-        // wanted, in its drop, or of a waker; it has been reported.
-        if catch_unwind(AssertUnwindSafe(&mut poll)).is_err() {
-            POLLED.set(null());
-        }
-        if let Some(started) = timed.filter(|_| polls > 0) {
-            self.note_service(started.elapsed() / polls);
-        }
-        polls
-    }
-
-    /// Takes the task that comes next.
-    #[inline]
-    fn next_task(&self, turn: u32) -> Option<Task> {
-        if !self.slices.is_empty()
-            && let Some(task) = self.slices.take(self.has_fresh_tasks())
-        {
-            return Some(task);
-        }
-        self.next_fresh_task(turn)
-    }
-
-    /// Takes a task; the two queues have precedence in turn, so that neither starves the other.
-    fn next_fresh_task(&self, turn: u32) -> Option<Task> {
-        if turn.is_multiple_of(2) {
-            self.pop_local().or_else(|| self.pop_stealable())
-        } else {
-            self.pop_stealable().or_else(|| self.pop_local())
-        }
-    }
-
-    #[inline]
-    fn pop_stealable(&self) -> Option<Task> {
-        let task = self.stealable.pop_front()?;
-        self.shared_work.set(true);
-        Some(task)
-    }
-
-    #[inline]
-    fn pop_local(&self) -> Option<Task> {
-        let task = self.local.pop()?;
-        self.offer_waiting();
-        Some(task)
-    }
-
-    fn note_service(&self, service: Duration) {
-        let sample = u32::try_from(service.as_nanos()).unwrap_or(u32::MAX);
-        let average = self.service_ns.get();
-        self.service_ns.set(average - average / 8 + sample / 8);
+        self.remote.wants_attention()
+            || (room && !self.shared.entrance.is_empty())
+            || self.shared.others.has_latency()
     }
 
     /// Waits for IO, a timer or a message. See `remote` and `shared` for the order of the steps.
@@ -497,13 +468,25 @@ impl Worker {
         }
     }
 
+    /// Takes a task that stays on this worker, in no order.
+    fn pop_any_local(&self) -> Option<Task> {
+        let task = self.local.pop().or_else(|| self.queues.pop_local());
+        task.or_else(|| self.slices.take_any())
+    }
+
     /// Drops all local tasks, on this thread.
     ///
     /// Afterwards no local task that was ever polled exists: each is a member of `live` or has ended.
     fn drop_local_tasks(&self) {
+        for (task, reach) in self.queues.stop() {
+            match reach {
+                Reach::Local => self.push_local(task),
+                Reach::Stealable => self.requeue_stealable(task),
+            }
+        }
         loop {
             self.receive();
-            while let Some(task) = self.local.pop().or_else(|| self.slices.take_any()) {
+            while let Some(task) = self.pop_any_local() {
                 match task.metadata().affinity() {
                     Some(_) => self.chosen.borrow_mut().push(task),
                     None => drop(task),
@@ -514,6 +497,7 @@ impl Worker {
             let ended = waiting.is_empty()
                 && self.live.borrow().is_empty()
                 && self.local.is_empty()
+                && self.queues.is_local_empty()
                 && self.slices.is_empty();
             drop(waiting);
             if ended {

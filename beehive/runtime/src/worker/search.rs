@@ -44,8 +44,8 @@ impl Worker {
     /// takes next.
     fn end_search(&self, found: bool) {
         let last = self.shared.end_search();
-        if found && last && (self.stealable.len() > 1 || self.shared.work_visible_besides(self.id))
-        {
+        let several = self.stealable.len() > 1 || self.queues.has_stealable();
+        if found && last && (several || self.shared.work_visible_besides(self.id)) {
             self.shared.offer(&mut self.policy.borrow_mut());
         }
     }
@@ -87,11 +87,23 @@ impl Worker {
             .shared
             .entrance
             .take(self.shared.remotes.len(), taken_max);
-        let taken = !batch.is_empty();
+        let taken = self.queues.take(&self.shared.others) || !batch.is_empty();
         while let Some(task) = batch.pop() {
             self.requeue_stealable(task);
         }
         taken
+    }
+
+    /// Takes over latency tasks that wait at one other worker, another one each time: the worker that
+    /// queued them may be in the middle of something long.
+    pub(super) fn rescue(&self) {
+        let next = self.rescued.get() + 1;
+        let workers = self.shared.remotes.len();
+        let looked_at = if next < workers { next } else { 0 };
+        self.rescued.set(looked_at);
+        if looked_at != self.id.index() {
+            self.queues.rescue(&self.shared.remotes[looked_at].others);
+        }
     }
 
     /// Takes half of the tasks of another worker; true if it has some.
@@ -105,7 +117,11 @@ impl Worker {
             .on_idle(|worker| self.shared.signal(worker));
         let mut alone = None;
         while let Some(victim) = search.next_victim() {
-            let stealer = &self.shared.remotes[victim.index()].stealer;
+            let victim = &self.shared.remotes[victim.index()];
+            if self.queues.steal(&victim.others) {
+                return true;
+            }
+            let stealer = &victim.stealer;
             match stealer.len() {
                 0 => {}
                 1 => alone = stealer.oldest().map(|task| (stealer, task)),

@@ -1,0 +1,139 @@
+//! A worker's quantum: which task runs next, and when to look around.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::null;
+use std::time::Duration;
+
+use beehive_policy::Class;
+
+use super::current::POLLED;
+use super::{TIMED_QUANTA, Worker};
+use crate::options::Task;
+
+impl Worker {
+    pub(super) fn begin_quantum(&self) {
+        let now = self.queues.read_clock();
+        self.stride.set(self.quantum.borrow_mut().begin(now));
+    }
+
+    pub(super) fn quantum_is_over(&self) -> bool {
+        self.stride.get() == 0
+    }
+
+    /// Accounts for a poll of this quantum.
+    #[inline]
+    pub(super) fn count_poll(&self) {
+        let left = self.stride.get().saturating_sub(1);
+        self.stride.set(left);
+        if left == 0 {
+            let next = self
+                .quantum
+                .borrow_mut()
+                .end_stride(self.queues.read_clock());
+            self.stride.set(next.unwrap_or(0));
+        }
+    }
+
+    /// Runs tasks until the quantum is over, no task is left, or another thread has sent something;
+    /// says how many polls that were.
+    pub(super) fn run_tasks(&self) -> u32 {
+        let quantum = self.quanta.get().wrapping_add(1);
+        self.quanta.set(quantum);
+        let timed = quantum
+            .is_multiple_of(TIMED_QUANTA)
+            .then(std::time::Instant::now);
+        let mut polls = 0;
+        let mut poll = || {
+            while !self.quantum_is_over()
+                && let Some(task) = self.next_task(polls)
+            {
+                polls += 1;
+                self.driver.refill_budget();
+                self.remote.watch.begin_task(task.metadata());
+                POLLED.set(task.id());
+                task.run();
+                POLLED.set(null());
+                self.count_poll();
+                if self.is_called() || self.slices.turn_is_over() {
+                    break;
+                }
+            }
+        };
+        // A task's own panics are its result. What arrives here is the panic of a value that nobody
+        // wanted, in its drop, or of a waker; it has been reported.
+        if catch_unwind(AssertUnwindSafe(&mut poll)).is_err() {
+            POLLED.set(null());
+            self.count_poll();
+        }
+        if let Some(started) = timed.filter(|_| polls > 0) {
+            self.note_service(started.elapsed() / polls);
+        }
+        polls
+    }
+
+    /// Takes the task that comes next.
+    #[inline]
+    fn next_task(&self, turn: u32) -> Option<Task> {
+        if !self.slices.is_empty()
+            && let Some(task) = self.slices.take(self.has_fresh_tasks())
+        {
+            // Slices have an account of their own.
+            self.queues.pause(self.has_normal_tasks());
+            return Some(task);
+        }
+        if self.queues.is_mixed() {
+            self.next_by_class(turn)
+        } else {
+            self.next_normal_task(turn)
+        }
+    }
+
+    /// Takes a task of the class whose turn it is.
+    #[inline(never)]
+    fn next_by_class(&self, turn: u32) -> Option<Task> {
+        loop {
+            let task = match self.queues.choose(self.has_normal_tasks()) {
+                None => return self.next_normal_task(turn),
+                Some(Class::Normal) => {
+                    let ahead = self.queues.pop_ahead(Class::Normal);
+                    ahead.or_else(|| self.next_normal_task(turn))
+                }
+                Some(class) => self.queues.pop(class),
+            };
+            // A thief may have been faster; then something else is ready, or nothing.
+            if task.is_some() {
+                return task;
+            }
+        }
+    }
+
+    /// Takes a task; the two queues have precedence in turn, so that neither starves the other.
+    #[inline]
+    fn next_normal_task(&self, turn: u32) -> Option<Task> {
+        if turn.is_multiple_of(2) {
+            self.pop_local().or_else(|| self.pop_stealable())
+        } else {
+            self.pop_stealable().or_else(|| self.pop_local())
+        }
+    }
+
+    #[inline]
+    fn pop_stealable(&self) -> Option<Task> {
+        let task = self.stealable.pop_front()?;
+        self.shared_work.set(true);
+        Some(task)
+    }
+
+    #[inline]
+    fn pop_local(&self) -> Option<Task> {
+        let task = self.local.pop()?;
+        self.offer_waiting();
+        Some(task)
+    }
+
+    fn note_service(&self, service: Duration) {
+        let sample = u32::try_from(service.as_nanos()).unwrap_or(u32::MAX);
+        let average = self.service_ns.get();
+        self.service_ns.set(average - average / 8 + sample / 8);
+    }
+}
