@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use beehive::{JoinError, Runtime, TaskOptions, spawn, spawn_local, worker_id, yield_now};
 use common::on_each_reactor;
