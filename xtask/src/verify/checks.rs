@@ -10,6 +10,8 @@ use crate::workspace::{Package, Workspace};
 
 use super::{FOLDER, Subject, nightly};
 
+/// The task cell and the fork-join jobs stand on protocols of their own.
+const TASKS: &str = "beehive-task";
 /// ThreadSanitizer needs a standard library built with it, and so a target named.
 const HOST: &str = "x86_64-unknown-linux-gnu";
 
@@ -25,13 +27,19 @@ const SHUTTLE_RUNS: u32 = 20;
 const TSAN_RUNS: u32 = 5;
 
 pub(super) fn loom(subject: &Subject<'_>) -> Result<()> {
-    let mut command = model_checked(subject, "loom");
-    if subject.quick {
-        // For the tests that set no bound of their own.
-        command.env("LOOM_MAX_PREEMPTIONS", "2");
-        limit_loom(&mut command, LOOM_SECONDS_QUICK);
+    let run = |mut command: Command| {
+        if subject.quick {
+            // For the tests that set no bound of their own.
+            command.env("LOOM_MAX_PREEMPTIONS", "2");
+            limit_loom(&mut command, LOOM_SECONDS_QUICK);
+        }
+        shell::run(&mut command)
+    };
+    run(model_checked(subject, &subject.package.name, "loom"))?;
+    if subject.only.is_none() {
+        run(model_checked(subject, TASKS, "loom"))?;
     }
-    shell::run(&mut command)
+    Ok(())
 }
 
 /// Lets loom explore each model of the tests that `command` runs for so long.
@@ -44,18 +52,22 @@ pub(super) fn limit_loom(command: &mut Command, seconds: u32) {
 pub(super) fn shuttle(subject: &Subject<'_>) -> Result<()> {
     let runs = if subject.quick { 1 } else { SHUTTLE_RUNS };
     for _ in 0..runs {
-        shell::run(&mut model_checked(subject, "shuttle"))?;
+        shell::run(&mut model_checked(
+            subject,
+            &subject.package.name,
+            "shuttle",
+        ))?;
     }
     Ok(())
 }
 
 /// The tests of a feature that replaces the atomics; its test program has the same name.
-fn model_checked(subject: &Subject<'_>, feature: &str) -> Command {
+fn model_checked(subject: &Subject<'_>, package: &str, feature: &str) -> Command {
     let mut command = shell::cargo();
     command
         .current_dir(&subject.workspace.root)
         .args(["test", "--profile", "verify"])
-        .args(["--package", &subject.package.name])
+        .args(["--package", package])
         .args(["--features", feature, "--test", feature]);
     if let Some(only) = subject.only {
         command.args(["--", &format!("{only}::")]);
