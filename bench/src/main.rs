@@ -1,7 +1,7 @@
 //! The benchmark harness: one way to run rounds, one way to print a table, one way to write JSON.
 //!
-//! [`harness`] knows how to measure fairly and report; a suite ([`server`], [`lockfree`]) knows what
-//! to measure.
+//! [`harness`] knows how to measure fairly and report; a suite ([`server`], [`lockfree`],
+//! [`scheduler`]) knows what to measure.
 //! [`process`] and [`machine`] observe and place the measured programs, [`load`] drives them.
 //!
 //! Not for absolute figures: machines differ and are shared. Every row is a ratio between two
@@ -13,6 +13,7 @@ mod load;
 mod lockfree;
 mod machine;
 mod process;
+mod scheduler;
 mod server;
 
 use std::process::ExitCode;
@@ -71,12 +72,59 @@ enum Suite {
     /// threads take turns (mpmc_2p2c), operations per second of CPU time come first. All results
     /// are checked.
     Lockfree(lockfree::Options),
+    /// Beehive beside the runtimes that users would otherwise take, each on two workers.
+    ///
+    /// Every measurement is a process of its own, all threads on the same two cores. Runtimes of
+    /// several workers are compared with each other; those of one thread (tokio's, glommio, monoio,
+    /// compio) with ours on one worker (`beehive-local`). Who cannot do a workload, or is refused by
+    /// the kernel, is named at the end.
+    ///
+    /// spawn_many_local, spawn_many_remote_idle, spawn_many_remote_busy1, spawn_many_remote_busy2,
+    /// yield_many, ping_pong, chained_spawn: as in tokio's benches/rt_multi_threaded.rs. Runtimes of
+    /// one thread cannot spawn from outside; spargio begins no new task while others yield (busy1).
+    ///
+    /// remote_spawn_idle: one task at a time from outside; time of the call, and until the task
+    /// begins, with workers that have just become idle and with workers that sleep.
+    ///
+    /// open_loop_exp_10us, open_loop_exp_25us, open_loop_exp_100us: Poisson arrivals, exponential
+    /// service times of that mean; the highest load at which 99% are answered within ten mean service
+    /// times of their planned arrival, as a part of what two servers with one queue bear (0.752).
+    /// bimodal_p999_slowdown: 99.5% of 0.5 us, 0.5% of 500 us, load 0.5; the p99.9 of latency over
+    /// service time among the short ones. Ours as preemptible tasks with checkpoints in their loop, and
+    /// without (`beehive-cooperative`); no peer can suspend a poll. Runtimes of one thread run twice, each with half of the
+    /// arrivals.
+    ///
+    /// shares_error: tasks that never have enough in three classes of weights 4, 2, 1; the largest
+    /// difference between a class's share of the time and its due, in percent of the time, over any
+    /// 100 ms. latency_probe_p99: from the call that spawns a task of the first class from outside
+    /// until it runs, while the other classes fill all workers. Without ours so far: no rows.
+    /// Peers have no classes; spargio begins no new task while others yield.
+    ///
+    /// hotspot_rotating, balanced_stream: 8 connections with frames of 4 KiB and some work in each,
+    /// two workers; in each step another connection has 32 frames and the others 2, or all have 6.
+    /// Runtimes of one thread run twice, each with half of the connections.
+    ///
+    /// Here and in the next two, `beehive` serves connections in tasks that may be stolen, and
+    /// `beehive-local` in tasks that stay on their worker until they are asked to move.
+    ///
+    /// tcp_echo_cpu: 50 connections that wait for each reply of 64 bytes; CPU time of the server per
+    /// request, and requests per second. tcp_echo_rtt: median round trip of a lone connection. One
+    /// worker on one core, the client on another. spargio's shards do not sleep, so that its CPU
+    /// time says little.
+    ///
+    /// fib, skynet, nqueens, tree_sum, quicksort: fork-join; 30, 1,000,000 leaves, 10 queens,
+    /// 1,048,575 nodes, 1,000,000 numbers. Peers are rayon, chili and forte; runtimes whose tasks
+    /// cannot borrow do not take part.
+    ///
+    /// signal_cost: CPU time of pairs of short tasks with load signals, and with the switch off.
+    Scheduler(scheduler::Options),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().suite {
         Suite::Server(options) => server::run(&options),
         Suite::Lockfree(options) => lockfree::run(&options),
+        Suite::Scheduler(options) => scheduler::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -30,6 +30,26 @@ const LOCKFREE: [&str; 18] = [
     "ring_1p2c",
 ];
 
+/// Scripts know the workloads of the suite `scheduler` by these names.
+const SCHEDULER: [&str; 16] = [
+    "spawn_many_local",
+    "spawn_many_remote_idle",
+    "spawn_many_remote_busy1",
+    "spawn_many_remote_busy2",
+    "yield_many",
+    "ping_pong",
+    "chained_spawn",
+    "remote_spawn_idle",
+    "open_loop_exp_10us",
+    "open_loop_exp_25us",
+    "open_loop_exp_100us",
+    "bimodal_p999_slowdown",
+    "hotspot_rotating",
+    "balanced_stream",
+    "tcp_echo_cpu",
+    "tcp_echo_rtt",
+];
+
 /// Builds the measured program with the profile of this test, beside the harness.
 fn build_hallows() -> PathBuf {
     let harness = Path::new(HARNESS);
@@ -79,6 +99,28 @@ fn the_lockfree_suite_compares_something_in_every_workload() {
     for workload in LOCKFREE {
         assert!(
             rows.iter().any(|row| row["workload"] == workload),
+            "no row of {workload}:\n{progress}"
+        );
+    }
+}
+
+#[test]
+fn the_scheduler_suite_compares_ours_with_tokio_in_every_workload() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let json = folder.path().join("rows.json");
+    let output = Command::new(HARNESS)
+        .args(["scheduler", "--tiny", "--json"])
+        .arg(&json)
+        .output()
+        .expect("the harness runs");
+    let progress = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{progress}");
+
+    let rows = rows_of(&json);
+    for workload in SCHEDULER {
+        let compared = |row: &Value| row["workload"] == workload && row["peer"] == "tokio";
+        assert!(
+            rows.iter().any(compared),
             "no row of {workload}:\n{progress}"
         );
     }

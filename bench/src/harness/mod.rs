@@ -105,7 +105,7 @@ impl Measured {
             .collect();
         let series = &mut self.series[index];
         eprintln!(
-            "{:18} round {}  {:31} {}",
+            "{:23} round {}  {:31} {}",
             self.workload,
             series.rounds.len() + 1,
             series.name,
