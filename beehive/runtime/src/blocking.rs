@@ -137,6 +137,12 @@ impl Pool {
         drop(unbegun);
     }
 
+    /// How much work is queued or going on, at least; zero only if there is none.
+    pub(crate) fn busy(&self) -> usize {
+        let state = self.state.lock();
+        (state.threads - state.idle).max(state.queue.len())
+    }
+
     /// Waits for the work that has begun, after [`stop`](Self::stop).
     pub(crate) fn join(&self) {
         let mut state = self.state.lock();

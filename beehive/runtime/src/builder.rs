@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use beehive_policy::{Config, Weights, WorkerId};
+use beehive_task::JoinError;
 
 use crate::blocking::Limits;
 use crate::driver::{Driver, Reactor};
+use crate::panic::{PanicPolicy, Panics};
 use crate::reactor::epoll::Epoll;
 use crate::reactor::uring::Uring;
 use crate::remote::Remote;
@@ -76,6 +78,7 @@ pub struct Builder {
     on_stall: Hook,
     /// Of latency, normal and background.
     class_weights: Option<Weights>,
+    panics: Panics,
 }
 
 impl Default for Builder {
@@ -91,6 +94,7 @@ impl Default for Builder {
             stall_threshold: Some(STALL_THRESHOLD),
             on_stall: Hook::default(),
             class_weights: Some(Weights::default()),
+            panics: Panics::default(),
         }
     }
 }
@@ -185,6 +189,25 @@ impl Builder {
         self
     }
 
+    /// What a panic of a task does beside ending the task. By default nothing.
+    #[must_use]
+    pub fn panic_policy(mut self, policy: PanicPolicy) -> Self {
+        self.panics.policy = policy;
+        self
+    }
+
+    /// Calls `hook` with the panic of each task, on its worker, before the task's handle has it: so
+    /// also panics of tasks that nobody awaits are heard of. By default there is no hook; the process's
+    /// own panic hook runs in any case.
+    ///
+    /// Not for [`spawn_preemptible`](crate::spawn_preemptible) functions that are unwound because
+    /// they were cancelled.
+    #[must_use]
+    pub fn on_panic(mut self, hook: impl Fn(&JoinError) + Send + Sync + 'static) -> Self {
+        self.panics.hook = Some(Arc::new(hook));
+        self
+    }
+
     /// Starts the runtime.
     ///
     /// # Errors
@@ -199,7 +222,10 @@ impl Builder {
     fn build_with(self, probe: impl FnOnce() -> crate::probe::Report) -> io::Result<Runtime> {
         let workers = self.workers.unwrap_or_else(|| allowed_cores().len().max(1));
         if !(1..=usize::from(u16::MAX) + 1).contains(&workers) {
-            let text = format!("a runtime needs 1 to 65,536 workers, not {workers}");
+            let text = format!(
+                "a runtime needs 1 to 65,536 workers, not {workers}; without a number it has one for \
+                 each core"
+            );
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         let Some(class_weights) = self.class_weights else {
@@ -230,6 +256,7 @@ impl Builder {
             blocking: self.blocking,
             stalls,
             class_weights,
+            panics: self.panics,
         })
     }
 }
@@ -247,6 +274,7 @@ pub(crate) struct Settings {
     /// From when on a poll counts as a stall, and who is told.
     pub(crate) stalls: Option<(Duration, Hook)>,
     pub(crate) class_weights: Weights,
+    pub(crate) panics: Panics,
 }
 
 impl Settings {

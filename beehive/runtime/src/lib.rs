@@ -19,20 +19,26 @@
 //!
 //! Reading order: `worker` (the loop), `remote` and `shared` (how threads reach each other), `spawn`
 //! and `home` (tasks), `fork` (jobs), `driver` and `reactor` (the kernel), `blocking` (what cannot wait
-//! otherwise), `net`, `fs`, `pipe`, `process`, `signal` and `time` (what users see).
+//! otherwise), `net`, `fs`, `pipe`, `process`, `signal` and `time` (what users see), [`mod@scope`] and
+//! [`cancel`] (how tasks belong together and end), [`channel`] (how they talk).
 
+mod block_on;
 mod blocking;
 mod builder;
+pub mod cancel;
+pub mod channel;
 mod clock;
 mod driver;
 mod entrance;
 mod fiber;
 pub mod fork;
 pub mod fs;
+mod group;
 mod home;
 pub mod io;
 pub mod net;
 pub mod options;
+mod panic;
 pub mod pipe;
 mod probe;
 pub mod process;
@@ -40,7 +46,9 @@ mod queues;
 mod reactor;
 mod remote;
 mod runtime;
+pub mod scope;
 mod shared;
+pub mod shutdown;
 pub mod signal;
 pub mod slice;
 mod spawn;
@@ -49,14 +57,19 @@ mod thread;
 pub mod time;
 mod worker;
 
+pub use beehive_macros::{main, test};
 pub use beehive_policy::{Class, LoadSignal, WorkerId};
 pub use beehive_task::JoinError;
+pub use block_on::block_on;
 pub use blocking::spawn_blocking;
 pub use builder::{Backend, Builder, Io};
 pub use fork::join;
+pub use group::JoinSet;
 pub use options::{JoinHandle, Name, TaskOptions};
+pub use panic::PanicPolicy;
 pub use probe::{Report, Unavailable, probe};
 pub use runtime::{Handle, Runtime};
+pub use scope::{scope, scope_local};
 pub use slice::{Preemptible, checkpoint, no_preempt, spawn_preemptible};
 pub use spawn::{spawn, spawn_local, spawn_local_with, spawn_with, yield_now};
 pub use worker::worker_id;

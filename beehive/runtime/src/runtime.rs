@@ -1,5 +1,6 @@
 //! The runtime: its workers' threads, and the handle by which other threads reach them.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -10,19 +11,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::JoinHandle as ThreadHandle;
+use std::time::{Duration, Instant};
 
 use beehive_policy::{LoadSignal, Policy, WorkerId};
 use hallows_lockfree::deque::Worker as Deque;
+use hallows_lockfree::wait;
 use parking_lot::{Condvar, Mutex};
 
 use crate::blocking::Pool;
 use crate::builder::{Backend, Builder, Settings};
+use crate::cancel::CancellationToken;
 use crate::driver;
 use crate::fork;
 use crate::options::{JoinHandle, TaskMeta, TaskOptions};
 use crate::queues::ClassQueues;
 use crate::remote::Remote;
+use crate::scope::{self, Scope};
 use crate::shared::Shared;
+use crate::shutdown;
 use crate::slice::Preemptible;
 use crate::spawn::{spawn_on, spawn_shared};
 use crate::stall::monitor::Monitor;
@@ -35,7 +41,8 @@ const STEALABLE_MAX: usize = 256;
 /// does; the others have threads of their own.
 ///
 /// Dropping it stops the workers and drops all tasks; it waits for blocking work that has begun
-/// ([`spawn_blocking`](crate::spawn_blocking)) and drops what has not. It must not be dropped by one of its own tasks.
+/// ([`spawn_blocking`](crate::spawn_blocking)) and drops what has not. If one of its own tasks drops
+/// it, that happens on another thread.
 pub struct Runtime {
     shared: Arc<Shared>,
     settings: Settings,
@@ -43,7 +50,12 @@ pub struct Runtime {
     threads: Vec<ThreadHandle<()>>,
     /// Looks for polls that last too long.
     monitor: Option<Monitor>,
+    /// Whether its threads may not be waited for, since some are stuck.
+    abandoned: bool,
 }
+
+/// What `block_on` panics with under [`PanicPolicy::Shutdown`](crate::PanicPolicy::Shutdown).
+const FAILED: &str = "a task panicked, and the runtime's panic policy is to shut down; its message was printed before";
 
 impl Runtime {
     /// Begins to describe a runtime.
@@ -62,7 +74,8 @@ impl Runtime {
         }
         let outside = settings.policy(WorkerId::new(0));
         let blocking = Pool::new(settings.blocking);
-        let shared = Shared::new(remotes, Policy::new(&outside), outside.balance, blocking);
+        let mut shared = Shared::new(remotes, Policy::new(&outside), outside.balance, blocking);
+        shared.panics = settings.panics.clone();
         let shared = Arc::new(shared);
         let mut workers = kept.into_iter();
         let first = Arc::new(First::new(workers.next()));
@@ -72,6 +85,7 @@ impl Runtime {
             first,
             threads: Vec::new(),
             monitor: None,
+            abandoned: false,
         };
         for (index, kept) in workers.enumerate() {
             runtime.start_worker(WorkerId::new(index + 1), kept)?;
@@ -112,20 +126,32 @@ impl Runtime {
     ///
     /// # Panics
     ///
-    /// If another thread is inside `block_on` of this runtime, if the calling thread is a worker, or
-    /// if the kernel refuses a reactor although `build` could make one.
+    /// If another thread is inside `block_on` of this runtime, if the calling thread is a worker, if
+    /// the kernel refuses a reactor although `build` could make one, or if a task panics and the
+    /// [policy](crate::PanicPolicy) is to shut the runtime down.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        assert!(
-            worker::worker_id().is_none(),
-            "a Beehive runtime cannot run inside a task of a runtime"
-        );
+        self.drive(future, Shared::has_failed)
+    }
+
+    /// As [`block_on`](Self::block_on), which also ends when `failed` says so, with a panic.
+    fn drive<F: Future>(&self, future: F, failed: impl Fn(&Shared) -> bool) -> F::Output {
+        refuse_worker("`Runtime::block_on` or `Runtime::scope`");
         let kept = self.first.take();
         let kept = kept.expect("`block_on` is running on another thread already");
-        self.run_first(kept, future)
+        self.run_first_unless(failed, kept, future)
     }
 
     /// Runs a future on the calling thread as worker 0, of which this remained.
     pub(crate) fn run_first<F: Future>(&self, kept: Kept, future: F) -> F::Output {
+        self.run_first_unless(|_| false, kept, future)
+    }
+
+    fn run_first_unless<F: Future>(
+        &self,
+        failed: impl Fn(&Shared) -> bool,
+        kept: Kept,
+        future: F,
+    ) -> F::Output {
         let id = WorkerId::new(0);
         let adopted = self.settings.affinity.adopt(id);
         let worker = match make_worker(id, &self.shared, &self.settings, kept) {
@@ -143,6 +169,9 @@ impl Runtime {
         });
         let waker = Waker::from(main.clone());
         let mut poll = || {
+            if failed(&self.shared) {
+                return Some(Err(Box::new(FAILED) as Box<dyn Any + Send>));
+            }
             if !main.woken.load(SeqCst) || !main.woken.swap(false, SeqCst) {
                 return None;
             }
@@ -200,6 +229,60 @@ impl Runtime {
         &self.first
     }
 
+    /// Runs `body` and the children that it spawns, which may borrow what outlives the call, on all
+    /// workers in parallel; the calling thread is worker 0 meanwhile. Returns when all of them have
+    /// ended, with the value of `body`.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = beehive::Runtime::builder().workers(2).build()?;
+    /// let numbers = vec![1_u64, 2, 3, 4];
+    /// let sum = runtime.scope(async |scope| {
+    ///     let halves = numbers.chunks(2).map(|half| scope.spawn(async { half.iter().sum::<u64>() }));
+    ///     let mut sum = 0;
+    ///     for half in halves.collect::<Vec<_>>() {
+    ///         sum += half.await.unwrap();
+    ///     }
+    ///     sum
+    /// });
+    /// assert_eq!(sum, numbers.iter().sum());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`block_on`](Self::block_on); and if `body` panics, or a child whose handle nobody asks,
+    /// when all children have ended.
+    pub fn scope<'env, F, T>(&self, body: F) -> T
+    where
+        F: for<'scope> AsyncFnOnce(&'scope Scope<'scope, 'env>) -> T,
+    {
+        // Children borrow from this frame, so it cannot be left because another task has panicked.
+        scope::run(self.handle(), body, |future| self.drive(future, |_| false))
+    }
+
+    /// Ends the runtime in good order: requests the shutdown, lets all tasks go on for at most `limit`
+    /// until none is left, then stops. See [`shutdown`].
+    ///
+    /// The calling thread is worker 0 meanwhile. A task that keeps this thread in one long poll holds
+    /// up the call. Other workers that are kept so do not, and neither does blocking work: they are
+    /// left to themselves, and end when they can.
+    ///
+    /// # Panics
+    ///
+    /// As [`block_on`](Self::block_on).
+    pub fn shutdown_timeout(mut self, limit: Duration) -> shutdown::Report {
+        let now = Instant::now();
+        let far = || now + Duration::from_secs(365 * 86_400);
+        let deadline = now.checked_add(limit).unwrap_or_else(far);
+        let handle = self.handle();
+        handle.shutdown();
+        let report = self.drive(shutdown::drain(&handle, deadline), |_| false);
+        self.abandoned = report.unresponsive > 0 || self.shared.blocking.busy() > 0;
+        report
+    }
+
     /// A handle to this runtime.
     #[must_use]
     pub fn handle(&self) -> Handle {
@@ -218,13 +301,41 @@ impl Runtime {
 impl Drop for Runtime {
     fn drop(&mut self) {
         self.monitor.take();
+        let remains = Remains {
+            shared: self.shared.clone(),
+            first: self.first.take(),
+            threads: std::mem::take(&mut self.threads),
+        };
+        let own = worker::try_with_current(|worker| {
+            worker.is_some_and(|worker| Arc::ptr_eq(&worker.shared, &self.shared))
+        });
+        if own || self.abandoned {
+            // A worker cannot wait for itself to end, nor for one that is stuck. If there is no thread
+            // to be had, what remains is leaked.
+            let thread = std::thread::Builder::new().name("beehive-shutdown".into());
+            let _ = thread.spawn(move || remains.end());
+        } else {
+            remains.end();
+        }
+    }
+}
+
+/// What of a runtime has to be ended.
+struct Remains {
+    shared: Arc<Shared>,
+    first: Option<Kept>,
+    threads: Vec<ThreadHandle<()>>,
+}
+
+impl Remains {
+    fn end(self) {
         self.shared.stop();
         self.shared.blocking.stop();
-        for thread in self.threads.drain(..) {
+        for thread in self.threads {
             // A worker that panicked has said so already.
             let _ = thread.join();
         }
-        self.first.take();
+        drop(self.first);
         driver::drop_spare(&self.shared.remotes[0]);
         self.shared.close();
         // Last: blocking work may wait for something that a task held.
@@ -274,6 +385,15 @@ impl First {
         drop(self.kept.lock());
         self.changed.notify_all();
     }
+}
+
+/// Panics if the calling thread is a worker, on behalf of a call that would block it.
+pub(crate) fn refuse_worker(call: &str) {
+    assert!(
+        worker::worker_id().is_none(),
+        "{call} was called inside a task of a Beehive runtime, where it would keep the worker from \
+         all other tasks: await the future instead, or call it on a thread of its own"
+    );
 }
 
 fn make_worker(
@@ -411,6 +531,34 @@ impl Handle {
         F::Output: Send + 'static,
     {
         spawn_on(&self.shared, worker, make)
+    }
+
+    /// As [`Runtime::scope`], but the calling thread only waits, and the children run on the workers
+    /// that there are. Do not call it while worker 0 is the only one and no thread is inside
+    /// [`Runtime::block_on`]: nobody would run the children.
+    ///
+    /// # Panics
+    ///
+    /// If the calling thread is a worker; and as [`Runtime::scope`].
+    pub fn scope<'env, F, T>(&self, body: F) -> T
+    where
+        F: for<'scope> AsyncFnOnce(&'scope Scope<'scope, 'env>) -> T,
+    {
+        refuse_worker("`Handle::scope`");
+        scope::run(self.clone(), body, |future| wait::block_on(future))
+    }
+
+    /// Requests the shutdown of the runtime: tasks that wait for
+    /// [`shutdown::requested`] see it. It ends nothing by itself.
+    pub fn shutdown(&self) {
+        self.shared.shutdown.cancel();
+    }
+
+    /// A token that is cancelled when the shutdown of the runtime is requested. Cancelling it does not
+    /// request the shutdown.
+    #[must_use]
+    pub fn shutdown_token(&self) -> CancellationToken {
+        self.shared.shutdown.child_token()
     }
 
     /// The workers.

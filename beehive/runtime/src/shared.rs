@@ -28,10 +28,12 @@ use hallows_lockfree::deque;
 use parking_lot::Mutex;
 
 use crate::blocking::Pool;
+use crate::cancel::CancellationToken;
 use crate::clock::Clock;
 use crate::entrance::Entrance;
 use crate::fork;
 use crate::options::{Task, TaskMeta, TaskOptions};
+use crate::panic::Panics;
 use crate::queues::SharedQueues;
 use crate::remote::Remote;
 use crate::stall::monitor::Alarm;
@@ -59,6 +61,11 @@ pub(crate) struct Shared {
     parked: Box<[AtomicU64]>,
     searching: CachePadded<AtomicUsize>,
     stopping: AtomicBool,
+    /// Cancelled when the runtime's shutdown is requested.
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) panics: Panics,
+    /// A task has panicked, and the policy is to stop.
+    failed: AtomicBool,
     /// No worker will run a task again.
     closed: AtomicBool,
     /// A thread drops the stealable tasks from outside, for all that queue any.
@@ -98,6 +105,9 @@ impl Shared {
                 .collect(),
             searching: CachePadded::default(),
             stopping: AtomicBool::new(false),
+            shutdown: CancellationToken::new(),
+            panics: Panics::default(),
+            failed: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             alarm: Alarm::default(),
@@ -274,6 +284,24 @@ impl Shared {
 
     pub(crate) fn stopping(&self) -> bool {
         self.stopping.load(SeqCst)
+    }
+
+    /// Ends the runtime because a task has panicked.
+    pub(crate) fn fail(&self) {
+        self.failed.store(true, SeqCst);
+        self.shutdown.cancel();
+        self.stop();
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.load(SeqCst)
+    }
+
+    /// Tasks that wait, or are queued, for no worker in particular, and blocking work. What is queued at
+    /// the entrance counts as one.
+    pub(crate) fn waiting_anywhere(&self) -> usize {
+        let waiting: usize = self.live.iter().map(|set| set.lock().len()).sum();
+        waiting + usize::from(self.has_injected()) + self.blocking.busy()
     }
 
     /// Asks all workers to stop.

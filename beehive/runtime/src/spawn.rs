@@ -17,6 +17,7 @@ use beehive_task::cell;
 
 use crate::home::{Anywhere, AtHome};
 use crate::options::{JoinHandle, TaskMeta, TaskOptions};
+use crate::panic;
 use crate::remote::Message;
 use crate::shared::Shared;
 use crate::worker;
@@ -187,7 +188,7 @@ impl<F: Future> Future for Guarded<F> {
         // A future that panicked is never polled again: the task ends with the payload.
         match catch_unwind(AssertUnwindSafe(poll)) {
             Ok(poll) => poll.map(Ok),
-            Err(payload) => Poll::Ready(Err(payload)),
+            Err(payload) => Poll::Ready(Err(panic::caught(payload))),
         }
     }
 }

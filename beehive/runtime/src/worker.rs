@@ -87,6 +87,8 @@ pub(crate) struct Worker {
     stride: Cell<u32>,
     /// The next worker to look at for latency tasks that wait.
     rescued: Cell<usize>,
+    /// All polls so far.
+    polls: Cell<u64>,
     /// The time after the last visit to the reactor.
     turn_time: Cell<Nanos>,
     /// What the last visit to the reactor brought.
@@ -156,6 +158,7 @@ impl Worker {
             quantum: RefCell::default(),
             stride: Cell::new(0),
             rescued: Cell::new(id.index()),
+            polls: Cell::new(0),
             turn_time: Cell::default(),
             activity: Cell::default(),
             wait_start: Cell::default(),

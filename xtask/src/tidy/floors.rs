@@ -28,7 +28,9 @@ const FLOORS: &[(&str, u8)] = &[
     ("beehive/task", MECHANISM),
     ("ant-colony/store", MECHANISM),
     ("server/engine", MECHANISM),
+    ("beehive/macros", WORLD),
     ("beehive/runtime", WORLD),
+    ("beehive/adapters", WORLD),
     ("beehive/sim", WORLD),
     ("ant-colony/cache", WORLD),
     ("ant-colony/memory", WORLD),
@@ -51,6 +53,10 @@ const SIDEWAYS: &[(&str, &str)] = &[
     ("server/engine", "ant-colony/store"),
     // Lock-free structures are there to build the other mechanisms from.
     ("beehive/task", "lockfree"),
+    // The runtime offers its attributes itself; what they make names the runtime.
+    ("beehive/runtime", "beehive/macros"),
+    // Adapters are apart so that who needs none pays for no dependency of theirs.
+    ("beehive/adapters", "beehive/runtime"),
     ("ant-colony/store", "lockfree"),
 ];
 

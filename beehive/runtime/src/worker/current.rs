@@ -39,7 +39,8 @@ pub(crate) fn try_with_current<T>(f: impl FnOnce(Option<&Worker>) -> T) -> T {
 pub(crate) fn with_current<T>(f: impl FnOnce(&Worker) -> T) -> T {
     try_with_current(|worker| {
         f(worker.expect(
-            "no Beehive worker on this thread: call this from a task or inside `Runtime::block_on`",
+            "no Beehive worker on this thread: call this from a task or inside `Runtime::block_on`; \
+             other threads spawn by a `Handle`, which `Runtime::handle` gives",
         ))
     })
 }

@@ -65,10 +65,18 @@ impl Worker {
             POLLED.set(null());
             self.count_poll();
         }
+        self.polls.set(self.polls.get() + u64::from(polls));
         if let Some(started) = timed.filter(|_| polls > 0) {
             self.note_service(started.elapsed() / polls);
         }
         polls
+    }
+
+    /// Tasks that wait here or are queued here (those of other classes than normal count as one), and
+    /// polls before this call of [`run_tasks`](Self::run_tasks).
+    pub(crate) fn census(&self) -> (usize, u64) {
+        let queued = self.local.len() + self.stealable.len() + usize::from(self.queues.has_tasks());
+        (queued + self.live.borrow().len(), self.polls.get())
     }
 
     /// Takes the task that comes next.
