@@ -97,8 +97,8 @@ enum Suite {
     /// shares_error: tasks that never have enough in three classes of weights 4, 2, 1; the largest
     /// difference between a class's share of the time and its due, in percent of the time, over any
     /// 100 ms. latency_probe_p99: from the call that spawns a task of the first class from outside
-    /// until it runs, while the other classes fill all workers. Without ours so far: no rows.
-    /// Peers have no classes; spargio begins no new task while others yield.
+    /// until it runs, while the other classes fill all workers. Peers
+    /// have no classes. spargio does not take part: it begins no new task while others yield.
     ///
     /// hotspot_rotating, balanced_stream: 8 connections with frames of 4 KiB and some work in each,
     /// two workers; in each step another connection has 32 frames and the others 2, or all have 6.

@@ -1,23 +1,25 @@
 //! Tasks that never have enough, in three classes: whether each class gets its share of the time, and
 //! how long a task of the first class waits that comes from outside.
 //!
-//! The hogs use a core for [`TURN`] and yield, for ever. A runtime with classes would weigh them 4, 2
-//! and 1; peers know none: their hogs are all alike, and so is the task from outside.
+//! The hogs use a core for [`TURN`] and yield, for ever. Ours have a class each, with weights 4, 2
+//! and 1. Peers know no classes: their hogs are all alike, and so is the task from outside.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use beehive::{Class, Handle, Runtime, TaskOptions};
 
 use crate::harness::{Better, Metric};
 
-use super::contender::{League, peer};
+use super::contender::{League, ours, peer};
 use super::plan::{Plan, Scale};
 use super::runtimes::{Nio, Shared, Smol, Tokio, Yield};
 
+const CLASSES: [Class; 3] = [Class::Latency, Class::Normal, Class::Background];
 const WEIGHTS: [u16; 3] = [4, 2, 1];
 const HOGS_PER_CLASS: usize = 8;
 /// How long a hog uses a core before it yields.
@@ -30,6 +32,38 @@ trait Crowded: Sized {
 
     /// Spawns a task of the class with this index.
     fn spawn(&self, class: usize, future: impl Future<Output = ()> + Send + 'static);
+}
+
+/// Ours, with classes.
+struct Classes(Handle);
+
+impl Crowded for Classes {
+    fn start(workers: usize) -> Result<Self> {
+        let (send, started) = sync_channel(1);
+        std::thread::spawn(move || {
+            let [latency, normal, background] = WEIGHTS;
+            let built = Runtime::builder()
+                .workers(workers)
+                .class_weights(latency, normal, background)
+                .build();
+            match built {
+                Ok(runtime) => {
+                    if send.send(Ok(runtime.handle())).is_ok() {
+                        runtime.block_on(pending::<()>());
+                    }
+                }
+                Err(error) => drop(send.send(Err(error))),
+            }
+        });
+        Ok(Classes(
+            started.recv().context("the runtime's thread has ended")??,
+        ))
+    }
+
+    fn spawn(&self, class: usize, future: impl Future<Output = ()> + Send + 'static) {
+        let options = TaskOptions::new().class(CLASSES[class]);
+        self.0.spawn_with(options, future).detach();
+    }
 }
 
 /// A runtime without classes.
@@ -49,6 +83,7 @@ impl<R: Shared> Crowded for Alike<R> {
 macro_rules! crowded {
     ($measure:ident) => {
         vec![
+            ours("beehive", $measure::<Classes>),
             peer("tokio", $measure::<Alike<Tokio>>),
             peer("smol", $measure::<Alike<Smol>>),
             peer("nio", $measure::<Alike<Nio>>),

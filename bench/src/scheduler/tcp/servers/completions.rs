@@ -116,6 +116,7 @@ async fn compio_connection<S: Service>(
     use compio::BufResult;
     use compio::io::{AsyncRead, AsyncWriteExt};
 
+    stream.set_nodelay(true)?;
     let mut buffer = Vec::with_capacity(BUFFER_BYTES);
     loop {
         let BufResult(read, mut filled) = stream.read(buffer).await;
@@ -136,7 +137,10 @@ impl Server for Spargio {
     fn serve<S: Service>(listening: SyncSender<SocketAddr>, workers: usize) -> Result<()> {
         let builder = spargio::RuntimeBuilder::new().shards(workers);
         let served = smol::block_on(spargio::run_with(builder, move |handle| async move {
-            let listener = spargio::net::TcpListener::bind(handle.clone(), ANY_PORT).await?;
+            let listener = std::net::TcpListener::bind(ANY_PORT)?;
+            // Its connections inherit this; they cannot be told themselves.
+            rustix::net::sockopt::set_tcp_nodelay(&listener, true)?;
+            let listener = spargio::net::TcpListener::from_std(handle.clone(), listener);
             listening.send(listener.local_addr()?)?;
             loop {
                 let (stream, _) = listener.accept_round_robin().await?;
