@@ -331,15 +331,15 @@ fn tasks_that_never_got_their_turn_are_dropped_with_the_runtime() {
 fn a_lone_worker_that_sleeps_takes_tasks_from_other_threads() {
     on_each_reactor(1, |runtime| {
         let handle = runtime.handle();
-        let (done, ended) = std::sync::mpsc::channel();
+        let (done, ended) = beehive::channel::oneshot::channel();
         let thread = std::thread::spawn(move || {
             // Long enough for the worker to fall asleep.
             std::thread::sleep(Duration::from_millis(50));
             handle.spawn(async move { done.send(()) }).detach();
-            ended.recv_timeout(Duration::from_millis(400))
         });
-        runtime.block_on(beehive::time::sleep(Duration::from_millis(600)));
-        assert_eq!(thread.join().unwrap(), Ok(()));
+        let woken = beehive::time::timeout(Duration::from_secs(30), ended);
+        assert_eq!(runtime.block_on(woken), Ok(Ok(())));
+        thread.join().unwrap();
     });
 }
 
