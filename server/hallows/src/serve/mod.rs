@@ -16,6 +16,7 @@ mod worker;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use beehive::net::local::TcpListener;
 use beehive::{Handle, Runtime};
@@ -27,6 +28,10 @@ use crate::settings::Settings;
 use crate::{io, limits, metrics};
 use listener::Listener;
 use worker::{Shared, Worker};
+
+/// How often an address that is in use is tried again, and after what pause.
+const ADDRESS_TRIES: u32 = 10;
+const ADDRESS_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves until a signal ends it.
 ///
@@ -110,9 +115,24 @@ fn start_background(handle: &Handle, shared: &Arc<Shared>) {
 fn bind<T>(
     flag: &str,
     address: SocketAddr,
-    listen: impl FnOnce(SocketAddr) -> std::io::Result<T>,
+    listen: impl Fn(SocketAddr) -> std::io::Result<T>,
 ) -> Result<T, Failure> {
-    listen(address).map_err(|error| {
+    // Of a server that was killed, the kernel takes its io_uring apart a moment after its end, and
+    // with it the listening socket.
+    let in_use = |bound: &std::io::Result<T>| {
+        bound
+            .as_ref()
+            .is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
+    };
+    let mut bound = listen(address);
+    for _ in 0..ADDRESS_TRIES {
+        if !in_use(&bound) {
+            break;
+        }
+        std::thread::sleep(ADDRESS_PAUSE);
+        bound = listen(address);
+    }
+    bound.map_err(|error| {
         let port = address.port();
         let remedy = match error.kind() {
             std::io::ErrorKind::AddrInUse => format!(
