@@ -15,8 +15,10 @@ const TASKS: &str = "beehive-task";
 /// ThreadSanitizer needs a standard library built with it, and so a target named.
 const HOST: &str = "x86_64-unknown-linux-gnu";
 
-/// Time that each model of a test may be explored for in the short version.
+/// Time that each model of a test may be explored for in the short version, and in the long one:
+/// the largest models would take days to the end.
 const LOOM_SECONDS_QUICK: u32 = 2;
+const LOOM_SECONDS: u32 = 300;
 /// After how many interleavings loom looks at the clock, where it has a limit.
 const LOOM_CLOCK_EVERY: u32 = 1_000;
 /// Seeds of Miri's schedules and weak memory.
@@ -32,6 +34,8 @@ pub(super) fn loom(subject: &Subject<'_>) -> Result<()> {
             // For the tests that set no bound of their own.
             command.env("LOOM_MAX_PREEMPTIONS", "2");
             limit_loom(&mut command, LOOM_SECONDS_QUICK);
+        } else {
+            limit_loom(&mut command, LOOM_SECONDS);
         }
         shell::run(&mut command)
     };
