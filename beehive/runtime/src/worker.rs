@@ -318,14 +318,9 @@ impl Worker {
     }
 
     fn receive(&self) {
-        if self.take_search_token() {
-            self.search_counted();
-        } else {
-            if self.shared.has_injected() && self.take_injected() {
-                self.offer_waiting();
-            }
-            self.rescue();
-        }
+        // First the messages, which takes back the call for attention: what called comes before it,
+        // so it is seen below. The other way round, a duty to search that is given in between would
+        // lie there while this worker parks, and nobody else would be woken any more.
         let mut messages = self.messages.take();
         self.remote
             .receive(&mut self.inbox.borrow_mut(), &mut messages);
@@ -336,6 +331,14 @@ impl Worker {
             }
         }
         self.messages.replace(messages);
+        if self.take_search_token() {
+            self.search_counted();
+            return;
+        }
+        if self.shared.has_injected() && self.take_injected() {
+            self.offer_waiting();
+        }
+        self.rescue();
     }
 
     /// Whether another thread has sent something that [`receive`](Self::receive) would find.
