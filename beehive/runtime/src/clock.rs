@@ -2,13 +2,13 @@
 //!
 //! Where the processor counts at a constant rate in all states (an *invariant* time stamp counter),
 //! a reading is one instruction and a multiplication, about 10 ns; elsewhere it is the operating
-//! system's monotonic clock. The rate is measured once per process, to about a tenth of a percent:
-//! enough for budgets, not for telling the time. Timers use the operating system's clock.
+//! system's monotonic clock. Timers use the operating system's clock.
 
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use beehive_policy::Nanos;
+
+use crate::ticks;
 
 /// A clock that never stops. Readings of one clock can be compared with each other only.
 #[derive(Debug, Clone)]
@@ -16,8 +16,11 @@ pub(crate) struct Clock(Source);
 
 #[derive(Debug, Clone)]
 enum Source {
-    #[cfg(target_arch = "x86_64")]
-    Counter(counter::Counter),
+    /// The counter when the clock was made, and its [scale](ticks::scale).
+    Counter {
+        start: u64,
+        scale: u64,
+    },
     System(Instant),
     #[cfg(test)]
     Fake(std::sync::Arc<std::sync::atomic::AtomicU64>),
@@ -26,11 +29,13 @@ enum Source {
 impl Clock {
     /// The cheapest clock of this machine, at zero.
     pub(crate) fn new() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        if let Some(counter) = counter::Counter::start() {
-            return Self(Source::Counter(counter));
-        }
-        Self(Source::System(Instant::now()))
+        Self(match ticks::is_invariant().then(ticks::scale).flatten() {
+            Some(scale) => Source::Counter {
+                start: ticks::now(),
+                scale,
+            },
+            None => Source::System(Instant::now()),
+        })
     }
 
     /// A clock that stands at `nanos` until somebody moves it.
@@ -43,8 +48,10 @@ impl Clock {
     #[inline]
     pub(crate) fn now(&self) -> Nanos {
         match &self.0 {
-            #[cfg(target_arch = "x86_64")]
-            Source::Counter(counter) => counter.now(),
+            // Another core may be a few ticks behind the one that made the clock.
+            Source::Counter { start, scale } => {
+                ticks::scaled(ticks::now().saturating_sub(*start), *scale)
+            }
             Source::System(start) => Nanos(start.elapsed().as_nanos() as u64),
             #[cfg(test)]
             Source::Fake(nanos) => Nanos(nanos.load(std::sync::atomic::Ordering::Relaxed)),
@@ -59,85 +66,6 @@ impl Clock {
         let ahead = nanos(instant.saturating_duration_since(now));
         let behind = nanos(now.saturating_duration_since(instant));
         Nanos(here.0.saturating_add(ahead).saturating_sub(behind))
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-mod counter {
-    //! The processor's time stamp counter.
-
-    use super::{Duration, Instant, Nanos, OnceLock};
-    use std::arch::x86_64::{__cpuid, _rdtsc};
-
-    /// How long the rate is measured for.
-    const MEASURED: Duration = Duration::from_millis(2);
-    /// Leaf of `cpuid` that tells about power management, and its bit for an invariant counter.
-    const POWER_LEAF: u32 = 0x8000_0007;
-    const INVARIANT: u32 = 1 << 8;
-    /// Leaf that tells the highest leaf of this kind.
-    const HIGHEST_LEAF: u32 = 0x8000_0000;
-
-    #[derive(Debug, Clone)]
-    pub(crate) struct Counter {
-        start_ticks: u64,
-        /// Nanoseconds per tick, times 2³².
-        scale: u64,
-    }
-
-    impl Counter {
-        /// `None` if the counter is not invariant.
-        pub(crate) fn start() -> Option<Self> {
-            static SCALE: OnceLock<Option<u64>> = OnceLock::new();
-            let scale = (*SCALE.get_or_init(|| is_invariant().then(measure).flatten()))?;
-            Some(Self {
-                start_ticks: ticks(),
-                scale,
-            })
-        }
-
-        #[inline]
-        pub(crate) fn now(&self) -> Nanos {
-            // Another core may be a few ticks behind the one that made the clock.
-            let ticks = ticks().saturating_sub(self.start_ticks);
-            Nanos(((u128::from(ticks) * u128::from(self.scale)) >> 32) as u64)
-        }
-    }
-
-    #[inline]
-    fn ticks() -> u64 {
-        // SAFETY: every x86-64 processor has the instruction; that a kernel forbids it in user mode
-        // is unheard of, as its own fast clock calls would not work.
-        unsafe { _rdtsc() }
-    }
-
-    fn is_invariant() -> bool {
-        __cpuid(HIGHEST_LEAF).eax >= POWER_LEAF && __cpuid(POWER_LEAF).edx & INVARIANT != 0
-    }
-
-    /// The scale, or `None` if the counter does not count.
-    fn measure() -> Option<u64> {
-        let (first_ticks, first) = pair();
-        std::thread::sleep(MEASURED);
-        let (last_ticks, last) = pair();
-        let ticks = last_ticks.checked_sub(first_ticks).filter(|&n| n > 0)?;
-        let nanos = last.duration_since(first).as_nanos();
-        u64::try_from((nanos << 32) / u128::from(ticks)).ok()
-    }
-
-    /// A reading of both clocks at nearly the same time: the closest of several.
-    fn pair() -> (u64, Instant) {
-        let read = |_| {
-            let before = ticks();
-            let instant = Instant::now();
-            let after = ticks();
-            let distance = after.wrapping_sub(before);
-            (distance, before + distance / 2, instant)
-        };
-        let closest = (0..8).map(read).min_by_key(|&(distance, ..)| distance);
-        closest.map_or_else(
-            || (ticks(), Instant::now()),
-            |(_, ticks, instant)| (ticks, instant),
-        )
     }
 }
 

@@ -54,6 +54,7 @@ pub mod slice;
 mod spawn;
 pub mod stall;
 mod thread;
+mod ticks;
 pub mod time;
 mod worker;
 

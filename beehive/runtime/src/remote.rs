@@ -6,9 +6,11 @@
 //! 1. A sender puts its message in the inbox, sets `attention`, then swaps `state` to running; if it
 //!    was parked, the sender writes the eventfd.
 //! 2. The worker sets `state` to parked, then looks at `attention`; only if it is clear it waits.
+//! 3. The worker clears `attention` before it looks at what senders call it for: messages, the duty to
+//!    search, tasks at the entrance. What comes after its look finds it clear and sets it again.
 //!
-//! All four are sequentially consistent: either the sender sees the parked state, or the worker
-//! sees the attention flag.
+//! All are sequentially consistent: either the sender sees the parked state, or the worker sees the
+//! attention flag.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{

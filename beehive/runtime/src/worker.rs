@@ -1,12 +1,12 @@
 //! The worker: one thread's run queues, timers and reactor, and the loop over them.
 //!
 //! One turn of the loop: receive what other threads sent; run tasks for a quantum (limited in time and
-//! in polls), by class, taking local and stealable tasks in turn; with nothing left to run, search the other workers; then one visit
-//! to the reactor, which submits, waits if there is nothing to run, and collects events; then fire
-//! timers. So IO and timers are seen within one quantum, whatever the local load. What other threads
-//! send, tasks for this worker as well as those for any, is seen after the poll during which it came:
-//! to look costs two loads of lines that nobody writes meanwhile, and a quantum of long polls would
-//! delay it a hundredfold.
+//! in polls), by class, taking local and stealable tasks in turn; with nothing left to run, search the
+//! other workers; then one visit to the reactor, which submits, waits if there is nothing to run, and
+//! collects events; then fire timers. So IO and timers are seen within one quantum, whatever the local
+//! load. What other threads send, tasks for this worker as well as those for any, is seen after the
+//! poll during which it came: to look costs two loads of lines that nobody writes meanwhile, and a
+//! quantum of long polls would delay it a hundredfold.
 
 mod current;
 mod run;

@@ -19,8 +19,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use corosensei::Yielder;
 use crossbeam_utils::CachePadded;
 
-use super::ticks;
 use crate::fork;
+use crate::ticks;
 
 /// When the slice that runs on a worker ends, in ticks. Others may set it too, hence the atomic.
 #[derive(Debug)]

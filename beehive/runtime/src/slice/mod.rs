@@ -49,7 +49,6 @@
 
 pub(crate) mod current;
 mod queue;
-mod ticks;
 
 pub use current::{checkpoint, no_preempt};
 pub(crate) use queue::Slices;

@@ -7,9 +7,9 @@ use std::rc::Rc;
 use beehive_policy::Nanos;
 use beehive_policy::slice::{Attained, LEVELS, Pick, SliceConfig, Slicing};
 
-use super::ticks;
 use crate::fiber::stacks::Stacks;
 use crate::options::Task;
+use crate::ticks;
 
 /// After so much time with slices the worker visits its reactor and its timers, however many tasks
 /// of its quantum are left.

@@ -112,27 +112,26 @@ fn start_background(handle: &Handle, shared: &Arc<Shared>) {
     }
 }
 
+/// Tries again for a while if the address is in use. Of a server that was killed, the kernel takes its
+/// io_uring apart a moment after its end, and with it the listening socket.
+fn patiently<T>(listen: impl Fn() -> std::io::Result<T>) -> std::io::Result<T> {
+    for _ in 0..ADDRESS_TRIES {
+        match listen() {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                std::thread::sleep(ADDRESS_PAUSE);
+            }
+            bound => return bound,
+        }
+    }
+    listen()
+}
+
 fn bind<T>(
     flag: &str,
     address: SocketAddr,
     listen: impl Fn(SocketAddr) -> std::io::Result<T>,
 ) -> Result<T, Failure> {
-    // Of a server that was killed, the kernel takes its io_uring apart a moment after its end, and
-    // with it the listening socket.
-    let in_use = |bound: &std::io::Result<T>| {
-        bound
-            .as_ref()
-            .is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
-    };
-    let mut bound = listen(address);
-    for _ in 0..ADDRESS_TRIES {
-        if !in_use(&bound) {
-            break;
-        }
-        std::thread::sleep(ADDRESS_PAUSE);
-        bound = listen(address);
-    }
-    bound.map_err(|error| {
+    patiently(|| listen(address)).map_err(|error| {
         let port = address.port();
         let remedy = match error.kind() {
             std::io::ErrorKind::AddrInUse => format!(
