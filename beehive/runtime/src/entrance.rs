@@ -44,6 +44,11 @@ impl Entrance {
         self.arrived.is_empty() && !self.waits.load(Acquire)
     }
 
+    /// How many tasks there are, at least: those that have arrived since a worker looked count as one.
+    pub(crate) fn len_at_least(&self) -> usize {
+        self.waiting.lock().len() + usize::from(!self.arrived.is_empty())
+    }
+
     /// Takes the share of one in `workers` of all that is there, at most `taken_max`, the oldest first.
     pub(crate) fn take(&self, workers: usize, taken_max: usize) -> Batch<TaskMeta> {
         let mut share = Batch::new();

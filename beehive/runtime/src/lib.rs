@@ -36,6 +36,7 @@ pub mod fs;
 mod group;
 mod home;
 pub mod io;
+pub mod metrics;
 pub mod net;
 pub mod options;
 mod panic;

@@ -24,6 +24,7 @@ use hallows_lockfree::deque::Stealer;
 use hallows_lockfree::mpsc::{self, Receiver, SendError, Sender};
 use rustix::event::{EventfdFlags, eventfd};
 
+use crate::metrics::Counters;
 use crate::options::Task;
 use crate::queues::SharedQueues;
 use crate::slice::current::SliceEnd;
@@ -60,6 +61,8 @@ pub(crate) struct Remote {
     pub(crate) slice_end: SliceEnd,
     /// The worker's polls.
     pub(crate) watch: CachePadded<Watch>,
+    /// What the worker counts.
+    pub(crate) counters: CachePadded<Counters>,
 }
 
 impl Remote {
@@ -77,6 +80,7 @@ impl Remote {
             signal: CachePadded::new(SignalCell::default()),
             slice_end: SliceEnd::new(),
             watch: CachePadded::new(Watch::new()),
+            counters: CachePadded::new(Counters::new()),
         };
         Ok((remote, messages))
     }

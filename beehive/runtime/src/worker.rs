@@ -8,6 +8,7 @@
 //! poll during which it came: to look costs two loads of lines that nobody writes meanwhile, and a
 //! quantum of long polls would delay it a hundredfold.
 
+mod account;
 mod current;
 mod run;
 mod search;
@@ -30,11 +31,13 @@ use hallows_lockfree::mpsc::Receiver;
 
 use crate::driver::Driver;
 use crate::fork;
+use crate::metrics::Phase;
 use crate::options::{Task, TaskMeta};
 use crate::queues::{ClassQueues, Reach};
 use crate::remote::{Message, Remote};
 use crate::shared::Shared;
 use crate::slice::Slices;
+use account::Account;
 use current::CURRENT;
 pub use current::worker_id;
 pub(crate) use current::{polled, try_with_current, with_current};
@@ -87,8 +90,7 @@ pub(crate) struct Worker {
     stride: Cell<u32>,
     /// The next worker to look at for latency tasks that wait.
     rescued: Cell<usize>,
-    /// All polls so far.
-    polls: Cell<u64>,
+    account: Account,
     /// The time after the last visit to the reactor.
     turn_time: Cell<Nanos>,
     /// What the last visit to the reactor brought.
@@ -158,7 +160,7 @@ impl Worker {
             quantum: RefCell::default(),
             stride: Cell::new(0),
             rescued: Cell::new(id.index()),
-            polls: Cell::new(0),
+            account: Account::default(),
             turn_time: Cell::default(),
             activity: Cell::default(),
             wait_start: Cell::default(),
@@ -225,7 +227,10 @@ impl Worker {
                 }
             }
             self.queues.pause(self.has_normal_tasks());
-            if self.has_tasks() || self.search() || self.linger() {
+            let busy = self.has_tasks();
+            self.end_run(busy);
+            if busy || self.search() || self.linger() {
+                self.enter(Phase::Reactor);
                 self.visit_reactor(Some(Duration::ZERO), Wait::FIRST);
             } else {
                 self.park();
@@ -324,6 +329,7 @@ impl Worker {
         let mut messages = self.messages.take();
         self.remote
             .receive(&mut self.inbox.borrow_mut(), &mut messages);
+        self.count_messages(messages.len());
         for message in messages.drain(..) {
             match message {
                 Message::Run(task) => self.push_local(task),
@@ -371,10 +377,13 @@ impl Worker {
             let watch = watches.then_some(WATCH);
             let timeout = [self.time_to_next_timer(now), watch];
             self.remote.watch.pause();
+            self.begin_park();
             self.visit_reactor(timeout.into_iter().flatten().min(), wait);
+            self.end_park();
             self.remote.watch.resume();
             self.shared.alarm.worker_resumed();
         } else {
+            self.enter(Phase::Reactor);
             self.visit_reactor(Some(Duration::ZERO), Wait::FIRST);
         }
         self.remote.unpark();
@@ -438,6 +447,7 @@ impl Worker {
             to,
             connections: left,
         }));
+        self.remote.counters.moved.add(1);
         Some(to)
     }
 
@@ -527,6 +537,7 @@ impl Drop for Running {
         self.worker.driver.stop();
         self.worker.wake_sleepers();
         self.worker.hand_over();
+        self.worker.end_account();
         fork::Local::leave();
         CURRENT.set(null());
     }

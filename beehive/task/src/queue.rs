@@ -4,12 +4,13 @@
 //! mutability; no method calls foreign code while the queue is borrowed.
 
 use alloc::collections::VecDeque;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
 /// A first-in-first-out queue that one thread fills and drains.
 #[derive(Debug)]
 pub struct LocalQueue<T> {
     items: RefCell<VecDeque<T>>,
+    taken: Cell<u32>,
 }
 
 impl<T> LocalQueue<T> {
@@ -18,6 +19,7 @@ impl<T> LocalQueue<T> {
     pub fn new() -> Self {
         Self {
             items: RefCell::new(VecDeque::with_capacity(64)),
+            taken: Cell::new(0),
         }
     }
 
@@ -28,7 +30,14 @@ impl<T> LocalQueue<T> {
 
     /// Takes the oldest item.
     pub fn pop(&self) -> Option<T> {
-        self.items.borrow_mut().pop_front()
+        let item = self.items.borrow_mut().pop_front()?;
+        self.taken.set(self.taken.get().wrapping_add(1));
+        Some(item)
+    }
+
+    /// How many items have been taken so far; wraps around.
+    pub fn taken(&self) -> u32 {
+        self.taken.get()
     }
 
     /// Number of items.
@@ -58,6 +67,7 @@ mod tests {
         (0..5).for_each(|i| queue.push(i));
         assert_eq!(queue.len(), 5);
         assert!((0..5).all(|i| queue.pop() == Some(i)));
-        assert!(queue.is_empty());
+        assert!(queue.is_empty() && queue.pop().is_none());
+        assert_eq!(queue.taken(), 5);
     }
 }

@@ -200,6 +200,10 @@ where
         let slice = slices.begin(this.attained);
         let result = current::run_until(&remote.slice_end, slice.end(), || fiber.resume(()));
         let level = slices.end(&slice, &mut this.attained);
+        if this.home.level.load(Relaxed) != FRESH {
+            // The first slice is one of its class.
+            remote.counters.slice_ns.add(slices.length(&slice).0);
+        }
         match result {
             CoroutineResult::Return(value) => Poll::Ready(value),
             CoroutineResult::Yield(()) => {

@@ -59,6 +59,20 @@ impl SharedQueues {
         self.latency.is_empty() && self.background.is_empty()
     }
 
+    /// How many there are of a class; of normal tasks none.
+    pub(crate) fn len_of(&self, class: Class) -> usize {
+        match class {
+            Class::Latency => self.latency.len() as usize,
+            Class::Background => self.background.len() as usize,
+            Class::Normal => 0,
+        }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        (self.latency.len() + self.background.len()) as usize
+    }
+
     pub(crate) fn has_latency(&self) -> bool {
         !self.latency.is_empty()
     }
@@ -117,6 +131,12 @@ impl ClassQueues {
         now
     }
 
+    /// The last reading of the clock.
+    #[inline]
+    pub(crate) fn now(&self) -> Nanos {
+        self.now.get()
+    }
+
     /// Whether there may be other tasks than normal ones in their queues.
     #[inline]
     pub(crate) fn is_mixed(&self) -> bool {
@@ -170,7 +190,8 @@ impl ClassQueues {
             return Some(class);
         }
         let class = shares.next(self.read_clock(), ready)?;
-        self.slice.set(Some((class, ready)));
+        let before = self.slice.replace(Some((class, ready)));
+        self.note_class(before, Some(class));
         Some(class)
     }
 
@@ -195,9 +216,17 @@ impl ClassQueues {
     }
 
     fn end_slice(&self, ready: ClassSet) {
-        if self.slice.take().is_some() {
+        let before = self.slice.take();
+        if before.is_some() {
             self.shares.borrow_mut().stop(self.read_clock(), ready);
+            self.note_class(before, None);
         }
+    }
+
+    fn note_class(&self, before: Option<(Class, ClassSet)>, class: Option<Class>) {
+        let before = before.map(|(class, _)| class);
+        let counters = &self.remote.counters;
+        counters.change_class(before, class, self.now.get());
     }
 
     /// Takes the task that goes ahead of the queue of its class.
@@ -237,6 +266,15 @@ impl ClassQueues {
     /// Whether nothing that stays on this worker is queued here.
     pub(crate) fn is_local_empty(&self) -> bool {
         self.latency.borrow().is_empty() && self.background.borrow().is_empty()
+    }
+
+    /// How many tasks of this class that stay on this worker are queued here; normal ones are not.
+    pub(crate) fn local_len(&self, class: Class) -> usize {
+        match class {
+            Class::Latency => self.latency.borrow().len(),
+            Class::Background => self.background.borrow().len(),
+            Class::Normal => 0,
+        }
     }
 
     /// Whether anything is queued here.

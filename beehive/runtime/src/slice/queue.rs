@@ -78,6 +78,16 @@ impl Slices {
         self.policy.borrow_mut().on_run(now, task, ran) as u8
     }
 
+    /// How long the slice took that ended last.
+    pub(crate) fn length(&self, slice: &Slice) -> Nanos {
+        self.last_end.get().since(ticks::to_nanos(slice.start))
+    }
+
+    /// How many tasks wait for a slice.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.get()
+    }
+
     /// Queues a task whose slice has just ended.
     pub(crate) fn push(&self, level: usize, task: Task) {
         let since = self.last_end.get();

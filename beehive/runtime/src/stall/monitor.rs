@@ -157,6 +157,7 @@ impl Looker {
                 Verdict::StillStalled => self.shared.rescue(),
                 Verdict::Stalled(elapsed) => {
                     self.shared.rescue();
+                    self.shared.remotes[index].counters.stalls.add(1);
                     let (name, future) = watch.describe();
                     let doing = thread::doing(watch.thread(), seen.before);
                     if watch.current_step() == step {

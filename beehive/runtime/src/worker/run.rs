@@ -13,6 +13,7 @@ use crate::options::Task;
 impl Worker {
     pub(super) fn begin_quantum(&self) {
         let now = self.queues.read_clock();
+        self.begin_run(now);
         self.stride.set(self.quantum.borrow_mut().begin(now));
     }
 
@@ -65,7 +66,7 @@ impl Worker {
             POLLED.set(null());
             self.count_poll();
         }
-        self.polls.set(self.polls.get() + u64::from(polls));
+        self.remote.counters.polls.add(u64::from(polls));
         if let Some(started) = timed.filter(|_| polls > 0) {
             self.note_service(started.elapsed() / polls);
         }
@@ -76,7 +77,10 @@ impl Worker {
     /// polls before this call of [`run_tasks`](Self::run_tasks).
     pub(crate) fn census(&self) -> (usize, u64) {
         let queued = self.local.len() + self.stealable.len() + usize::from(self.queues.has_tasks());
-        (queued + self.live.borrow().len(), self.polls.get())
+        (
+            queued + self.live.borrow().len(),
+            self.remote.counters.polls.get(),
+        )
     }
 
     /// Takes the task that comes next.
@@ -87,6 +91,7 @@ impl Worker {
         {
             // Slices have an account of their own.
             self.queues.pause(self.has_normal_tasks());
+            self.remote.counters.slices.add(1);
             return Some(task);
         }
         if self.queues.is_mixed() {
@@ -106,7 +111,11 @@ impl Worker {
                     let ahead = self.queues.pop_ahead(Class::Normal);
                     ahead.or_else(|| self.next_normal_task(turn))
                 }
-                Some(class) => self.queues.pop(class),
+                Some(class) => {
+                    let task = self.queues.pop(class);
+                    self.count_by_class(class, task.is_some());
+                    task
+                }
             };
             // A thief may have been faster; then something else is ready, or nothing.
             if task.is_some() {

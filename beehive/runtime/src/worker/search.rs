@@ -6,6 +6,7 @@ use beehive_task::job::Stolen;
 use hallows_lockfree::deque::Steal;
 
 use super::{INJECTED_PART, Worker};
+use crate::metrics::Phase;
 
 /// How long a worker looks on for shared work before it parks: about what parking and waking cost.
 const LINGER_NS: u64 = 10_000;
@@ -24,15 +25,24 @@ impl Worker {
 
     /// The search itself, by a worker that has been counted as searching.
     pub(super) fn search_counted(&self) -> bool {
-        let found = self.take_injected() || self.steal();
+        let before = self.enter(Phase::Searching);
+        self.remote.counters.searches.add(1);
+        let found = self.take_injected() || self.steal_counted();
         let job = if found { None } else { self.fork.steal() };
         self.end_search(found || job.is_some());
-        self.execute(job) || found
+        let found = self.execute(job) || found;
+        self.enter(before);
+        found
     }
 
     /// Executes a job, if there is one.
     fn execute(&self, job: Option<Stolen>) -> bool {
-        job.map(|job| self.fork.execute(job)).is_some()
+        let Some(job) = job else { return false };
+        let before = self.enter(Phase::Running);
+        self.remote.counters.jobs.add(1);
+        self.fork.execute(job);
+        self.enter(before);
+        true
     }
 
     /// Something that others may take has been queued: wakes one of them if that helps.
@@ -62,7 +72,7 @@ impl Worker {
         let mut job = None;
         let found = loop {
             pause();
-            if self.remote.wants_attention() || self.take_injected() || self.steal() {
+            if self.remote.wants_attention() || self.take_injected() || self.steal_counted() {
                 break true;
             }
             job = self.fork.steal();
@@ -87,7 +97,10 @@ impl Worker {
             .shared
             .entrance
             .take(self.shared.remotes.len(), taken_max);
+        let others = self.remote.others.len();
         let taken = self.queues.take(&self.shared.others) || !batch.is_empty();
+        let taken_count = batch.len() + self.remote.others.len().saturating_sub(others);
+        self.remote.counters.injected.add(taken_count as u64);
         while let Some(task) = batch.pop() {
             self.requeue_stealable(task);
         }
@@ -110,7 +123,7 @@ impl Worker {
     ///
     /// A task that is alone in its queue is left there if its worker is quick to take it: to move it
     /// would cost more than its wait. [`left_alone`](Worker::left_alone) says so then.
-    fn steal(&self) -> bool {
+    pub(super) fn steal(&self) -> bool {
         let mut search = self
             .policy
             .borrow_mut()
