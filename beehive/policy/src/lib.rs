@@ -6,7 +6,8 @@
 //! when to publish its own signal ([`Policy::on_publish`]), where a new connection should live
 //! ([`place`]), on how many workers connections should live ([`balance`]), how long to gather events before working
 //! ([`wait`]), whose turn it is among classes and tasks ([`share`], [`deadline`]), and how long to
-//! run tasks before looking around ([`quantum`]).
+//! run tasks before looking around ([`quantum`]) and one task before another one's turn ([`budget`],
+//! [`mod@slice`]).
 //!
 //! The crate owns no queue, clock, thread or waker, and knows no operating system. Time, seeds and
 //! signals are arguments, so one recorded stream of events gives the same decisions in the Linux
@@ -21,6 +22,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod balance;
+pub mod budget;
 pub mod class;
 pub mod deadline;
 pub mod place;

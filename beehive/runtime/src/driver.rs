@@ -11,15 +11,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use beehive_policy::{Activity, Wait};
+use hallows_lockfree::wait::poll_budget;
 
 use crate::reactor::epoll::Epoll;
 use crate::reactor::uring::Uring;
 use crate::reactor::watch::Watch;
 use crate::remote::Remote;
-use crate::worker;
-
-/// Operations that a task may complete in one poll before others get their turn.
-const BUDGET: u32 = 32;
 
 /// The reactor behind a driver.
 pub(crate) enum Reactor {
@@ -32,7 +29,6 @@ pub(crate) struct Driver {
     // Dropped before `remote`, whose eventfd it watches.
     pub(crate) reactor: Reactor,
     pub(crate) remote: Arc<Remote>,
-    budget: Cell<u32>,
     stopped: Cell<bool>,
 }
 
@@ -77,7 +73,6 @@ impl Driver {
         Self {
             reactor,
             remote,
-            budget: Cell::new(BUDGET),
             stopped: Cell::new(false),
         }
     }
@@ -109,30 +104,14 @@ impl Driver {
         }
     }
 
-    /// A task is about to be polled.
-    pub(crate) fn refill_budget(&self) {
-        self.budget.set(BUDGET);
-    }
-
-    /// Accounts for an operation. A task whose operations always complete at once would otherwise
-    /// keep the worker from all others: when the budget is spent, it must yield.
+    /// Whether the poll in progress may go on; see [`budget`](crate::budget).
     pub(crate) fn poll_budget(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
         if self.stopped.get() {
             return Poll::Ready(Err(io::Error::other(
                 "the runtime of this socket has stopped; create sockets in the runtime that uses them",
             )));
         }
-        self.poll_share(cx).map(Ok)
-    }
-
-    fn poll_share(&self, cx: &Context<'_>) -> Poll<()> {
-        let left = self.budget.get();
-        if left == 0 {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        self.budget.set(left - 1);
-        Poll::Ready(())
+        poll_budget(cx).map(Ok)
     }
 
     /// No local task of this worker will run again. Shared tasks that wait for a file which is
@@ -152,13 +131,4 @@ impl Driver {
         }
         ready.into_iter().for_each(Waker::wake);
     }
-}
-
-/// Accounts for an operation of a task that may run on any worker, as
-/// [`Driver::poll_budget`] does; a task of another runtime has no budget here.
-pub(crate) fn poll_budget(cx: &Context<'_>) -> Poll<()> {
-    worker::try_with_current(|worker| match worker {
-        Some(worker) => worker.driver.poll_share(cx),
-        None => Poll::Ready(()),
-    })
 }

@@ -20,10 +20,12 @@
 //! Reading order: `worker` (the loop), `remote` and `shared` (how threads reach each other), `spawn`
 //! and `home` (tasks), `fork` (jobs), `driver` and `reactor` (the kernel), `blocking` (what cannot wait
 //! otherwise), `net`, `fs`, `pipe`, `process`, `signal` and `time` (what users see), [`mod@scope`] and
-//! [`cancel`] (how tasks belong together and end), [`channel`] (how they talk).
+//! [`cancel`] (how tasks belong together and end), [`channel`] (how they talk), [`budget`] (how they
+//! give way when nothing makes them wait).
 
 mod block_on;
 mod blocking;
+pub mod budget;
 mod builder;
 pub mod cancel;
 pub mod channel;
@@ -64,6 +66,7 @@ pub use beehive_policy::{Class, LoadSignal, WorkerId};
 pub use beehive_task::JoinError;
 pub use block_on::block_on;
 pub use blocking::spawn_blocking;
+pub use budget::{unconstrained, yield_if_due};
 pub use builder::{Backend, Builder, Io};
 pub use fork::join;
 pub use group::JoinSet;

@@ -29,6 +29,7 @@ use beehive_task::wheel::Wheel;
 use hallows_lockfree::deque::{Full, Worker as Deque};
 use hallows_lockfree::mpsc::Receiver;
 
+use crate::budget::{self, PollBudget};
 use crate::driver::Driver;
 use crate::fork;
 use crate::metrics::Phase;
@@ -90,6 +91,8 @@ pub(crate) struct Worker {
     stride: Cell<u32>,
     /// The next worker to look at for latency tasks that wait.
     rescued: Cell<usize>,
+    /// How long the poll in progress may go on.
+    pub(crate) budget: PollBudget,
     account: Account,
     /// The time after the last visit to the reactor.
     turn_time: Cell<Nanos>,
@@ -160,6 +163,7 @@ impl Worker {
             quantum: RefCell::default(),
             stride: Cell::new(0),
             rescued: Cell::new(id.index()),
+            budget: PollBudget::default(),
             account: Account::default(),
             turn_time: Cell::default(),
             activity: Cell::default(),
@@ -185,6 +189,7 @@ impl Worker {
             "a Beehive runtime cannot run inside a task of a runtime"
         );
         CURRENT.set(Rc::as_ptr(&worker));
+        budget::enter();
         worker.remote.watch.start();
         worker.shared.alarm.worker_resumed();
         // SAFETY: `Running` leaves when it is dropped, on this thread, and keeps the worker until then.
@@ -213,7 +218,7 @@ impl Worker {
             self.slices.begin_turn();
             loop {
                 self.receive();
-                self.driver.refill_budget();
+                self.budget.begin(Class::Normal);
                 self.offer_waiting();
                 self.remote.watch.begin_turn();
                 if let Some(value) = finish() {
@@ -539,6 +544,7 @@ impl Drop for Running {
         self.worker.hand_over();
         self.worker.end_account();
         fork::Local::leave();
+        budget::leave();
         CURRENT.set(null());
     }
 }

@@ -4,11 +4,12 @@ use core::fmt;
 use core::future::Future;
 use core::marker::PhantomPinned;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 use super::error::{AcquireError, TryAcquireError};
 use super::gate::{Gate, Permit, Queued};
 use super::queue::{Node, Status};
+use crate::wait::poll_budget;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -44,6 +45,7 @@ impl<'g> Acquire<'g> {
 
     /// Takes a permit or joins the queue.
     fn start(&mut self, cx: &Context<'_>) -> Poll<Result<Permit<'g>, AcquireError>> {
+        ready!(poll_budget(cx));
         match self.gate.try_acquire() {
             Ok(permit) => return Poll::Ready(Ok(permit)),
             Err(TryAcquireError::Closed) => return Poll::Ready(Err(AcquireError::Closed)),

@@ -28,13 +28,13 @@
 
 use core::fmt;
 use core::future::poll_fn;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 use crate::sync::Arc;
 use crate::sync::atomic::{
     AtomicU8, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
-use crate::wait::WakerCell;
+use crate::wait::{WakerCell, poll_budget};
 
 /// Something has changed since the listener looked.
 const NOTIFIED: u8 = 1;
@@ -90,6 +90,7 @@ impl Listener {
     /// otherwise the waker of `cx` is woken by the next one. A wake may come late: for a notification
     /// that this, or [`Listener::try_changed`], has answered already.
     pub fn poll_changed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(poll_budget(cx));
         if self.try_changed() {
             return Poll::Ready(());
         }

@@ -52,7 +52,7 @@ use core::error::Error;
 use core::fmt;
 use core::future::poll_fn;
 use core::marker::PhantomData;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 use crossbeam_utils::CachePadded;
 
@@ -60,7 +60,7 @@ use crate::sync::atomic::{
     AtomicU8, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
 use crate::sync::{Arc, UnsafeCell};
-use crate::wait::WakerCell;
+use crate::wait::{WakerCell, poll_budget};
 
 /// The bits of the index.
 const INDEX: u8 = 0b11;
@@ -220,6 +220,7 @@ impl<T> Reader<T> {
     ///
     /// [`Closed`] if the writer is gone and there is nothing new.
     pub fn poll_changed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+        ready!(poll_budget(cx));
         if self.taken & CLOSED != 0 {
             return Poll::Ready(Err(Closed));
         }

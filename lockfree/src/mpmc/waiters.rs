@@ -7,11 +7,12 @@
 use alloc::alloc::handle_alloc_error;
 use alloc::collections::{TryReserveError, VecDeque};
 use core::alloc::Layout;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll, Waker, ready};
 
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, fence};
 use crate::sync::{UnsafeCell, spin_loop};
+use crate::wait::poll_budget;
 
 /// Those that wait, longest first.
 pub(crate) struct Waiters {
@@ -138,6 +139,7 @@ impl Place<'_> {
         is_possible: impl Fn() -> bool,
         mut attempt: impl FnMut() -> Option<R>,
     ) -> Poll<R> {
+        ready!(poll_budget(cx));
         let mut result = attempt();
         if result.is_none() {
             self.key = Some(self.waiters.enter(self.key, cx.waker()));

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 use core::future::poll_fn;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 use super::TryRecvError;
 use super::channel::Channel;
@@ -10,6 +10,7 @@ use super::consumer::{Consumer, Nothing};
 use super::slot::{ASLEEP, STEP};
 use crate::sync::atomic::Ordering::{Relaxed, Release};
 use crate::sync::{Arc, spin_loop};
+use crate::wait::poll_budget;
 
 /// The only receiver of a channel. `WAIT` says whether it wakes senders that wait for room.
 pub struct Receiver<T, const WAIT: bool = false> {
@@ -138,6 +139,7 @@ impl<T, const WAIT: bool> Receiver<T, WAIT> {
         cx: &mut Context<'_>,
         mut receive: impl FnMut(&mut Self) -> Result<R, TryRecvError>,
     ) -> Poll<Result<R, TryRecvError>> {
+        ready!(poll_budget(cx));
         let mut ready = receive(self);
         if let Err(TryRecvError::Empty) = ready {
             self.channel.waker.register(cx.waker());

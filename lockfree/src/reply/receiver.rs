@@ -3,10 +3,11 @@
 use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 use super::error::{RecvError, TryRecvError};
 use super::slot::{ANSWERED, SENT, Slot};
+use crate::wait::poll_budget;
 
 /// Receives one answer: by [`Receiver::try_recv`], by [`Receiver::poll_recv`], or as a future.
 ///
@@ -55,6 +56,7 @@ impl<'p, T> Receiver<'p, T> {
         let Some(slot) = self.slot else {
             return Poll::Ready(Err(RecvError));
         };
+        ready!(poll_budget(cx));
         // SAFETY: this is the only receiver.
         let (word, known) = unsafe { slot.stop_waiting() };
         let answered = if word & ANSWERED == 0 {

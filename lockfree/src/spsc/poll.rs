@@ -1,9 +1,10 @@
 //! Waiting, for the handles of a [`channel`](super::channel).
 
 use core::future::poll_fn;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 use super::{Closed, PopError, PushError, Receiver, Sender};
+use crate::wait::poll_budget;
 
 impl<T> Sender<T> {
     /// Ready when `len` items can be pushed.
@@ -15,6 +16,7 @@ impl<T> Sender<T> {
     /// If `len` is more than the capacity: that would wait for ever.
     pub fn poll_room(&mut self, cx: &mut Context<'_>, len: usize) -> Poll<Result<(), Closed>> {
         check_len(len, self.capacity());
+        ready!(poll_budget(cx));
         if let Some(result) = self.has_room(len) {
             return Poll::Ready(result);
         }
@@ -71,6 +73,7 @@ impl<T> Receiver<T> {
     /// If `len` is more than the capacity: that would wait for ever.
     pub fn poll_items(&mut self, cx: &mut Context<'_>, len: usize) -> Poll<Result<(), Closed>> {
         check_len(len, self.capacity());
+        ready!(poll_budget(cx));
         if let Some(result) = self.has_items(len) {
             return Poll::Ready(result);
         }
@@ -90,6 +93,7 @@ impl<T> Receiver<T> {
 
     /// Pops the oldest item; ready with nothing when the producer is gone and all is popped.
     pub fn poll_pop(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        ready!(poll_budget(cx));
         match self.try_pop() {
             Ok(item) => return Poll::Ready(Some(item)),
             Err(PopError::Closed) => return Poll::Ready(None),

@@ -3,7 +3,8 @@
 //! They wake tasks by their wakers and know nothing of the runtime, so they also connect tasks with
 //! threads (`hallows_lockfree::wait::block_on` waits there) and with other runtimes. None reads a
 //! clock: for a time limit wrap the waiting in [`timeout`](crate::time::timeout). All futures are
-//! cancel safe as their documentation says.
+//! cancel safe as their documentation says, and take part in the [budget](crate::budget) of their
+//! task.
 //!
 //! | to send | use | tokio's name |
 //! |---|---|---|

@@ -8,8 +8,9 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use hallows_lockfree::wait::poll_budget;
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 
@@ -53,6 +54,7 @@ impl Future for Operation {
     type Output = Done;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Done> {
+        ready!(poll_budget(cx));
         match &mut *self {
             Self::Ring(flight) => flight.poll(cx),
             Self::Pool(handle) => {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use beehive_task::JoinError;
+use hallows_lockfree::wait::poll_budget;
 use slab::Slab;
 
 use crate::cancel::{AbortHandle, Aborted, abortable};
@@ -127,6 +128,7 @@ impl<T> JoinSet<T> {
 
     /// As [`join_next`](Self::join_next), for hooks.
     pub fn poll_join_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, JoinError>>> {
+        ready!(poll_budget(cx));
         while !self.is_empty() {
             let number = ready!(self.ready.poll_next(cx));
             // A number may be that of a task that is gone, or of one that another has followed.

@@ -10,9 +10,10 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use hallows_lockfree::wait::poll_budget;
+
 use super::epoll::Direction;
 use super::watch::{Place, Readiness, Seen};
-use crate::driver::poll_budget;
 
 /// A file in non-blocking mode with its readiness.
 pub(crate) struct Source<T: AsFd> {

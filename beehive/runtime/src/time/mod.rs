@@ -10,10 +10,11 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 pub use std::time::{Duration, Instant};
 
 use beehive_task::wheel::TimerKey;
+use hallows_lockfree::wait::poll_budget;
 
 pub use interval::{Interval, MissedTicks, interval, interval_at};
 
@@ -39,6 +40,7 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
     Sleep {
         deadline,
         timer: None,
+        asked: false,
     }
 }
 
@@ -48,6 +50,8 @@ pub struct Sleep {
     deadline: Instant,
     /// The wheel that holds its timer: the one of the worker that polled it last.
     timer: Option<(Arc<Remote>, TimerKey)>,
+    /// It has asked for a part of its task's budget.
+    asked: bool,
 }
 
 impl Sleep {
@@ -61,6 +65,7 @@ impl Sleep {
     pub fn reset(&mut self, deadline: Instant) {
         self.cancel();
         self.deadline = deadline;
+        self.asked = false;
     }
 
     fn cancel(&mut self) {
@@ -104,6 +109,11 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if Instant::now() >= self.deadline {
+            // One that has waited is not put off: next to something that is always ready it would
+            // never be seen.
+            if self.timer.is_none() && !std::mem::replace(&mut self.asked, true) {
+                ready!(poll_budget(cx));
+            }
             self.cancel();
             return Poll::Ready(());
         }

@@ -49,7 +49,7 @@ impl Worker {
                 && let Some(task) = self.next_task(polls)
             {
                 polls += 1;
-                self.driver.refill_budget();
+                self.budget.begin(task.metadata().class());
                 self.remote.watch.begin_task(task.metadata());
                 POLLED.set(task.id());
                 task.run();

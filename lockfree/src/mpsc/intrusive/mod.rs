@@ -50,7 +50,7 @@ mod link;
 use core::future::poll_fn;
 use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 use crossbeam_utils::CachePadded;
 
@@ -61,7 +61,7 @@ use super::{SendError, TryRecvError};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use crate::sync::atomic::{AtomicPtr, AtomicUsize};
-use crate::wait::WakerCell;
+use crate::wait::{WakerCell, poll_budget};
 
 const EMPTY: *mut Link = ptr::null_mut();
 /// Empty, and the receiver wants to be woken. Not the address of any link: links are aligned.
@@ -208,6 +208,7 @@ impl<P: Linked> Receiver<P> {
     /// Receives the oldest, or has the task woken when there may be one. `None` if all senders are
     /// gone and all is received.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<P>> {
+        ready!(poll_budget(cx));
         let mut ready = self.try_recv();
         if let Err(TryRecvError::Empty) = ready {
             self.inbox.waker.register(cx.waker());

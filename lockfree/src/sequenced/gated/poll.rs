@@ -1,11 +1,12 @@
 //! Waiting, for the handles of a [`channel`](super::channel).
 
 use core::future::poll_fn;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 use super::{Consumer, Publisher};
 use crate::sequenced::{Closed, Full};
 use crate::sync::atomic::{Ordering, fence};
+use crate::wait::poll_budget;
 
 impl<T> Publisher<T, true> {
     /// Ready when `len` items can be published.
@@ -18,6 +19,7 @@ impl<T> Publisher<T, true> {
             len <= capacity,
             "a wait for {len} slots would not end: the ring has {capacity}"
         );
+        ready!(poll_budget(cx));
         if self.room() >= len {
             return Poll::Ready(());
         }
@@ -47,6 +49,7 @@ impl<T> Publisher<T, true> {
     /// it. To keep it, wait with [`room_for`](Self::room_for) and use
     /// [`try_publish`](Self::try_publish).
     pub async fn publish_one(&mut self, item: T) -> u64 {
+        poll_fn(|cx| poll_budget(cx)).await;
         let mut item = item;
         loop {
             match self.try_publish(item) {
@@ -64,6 +67,7 @@ impl<T> Consumer<T, true> {
     /// # Errors
     /// If there is none and the publisher is gone.
     pub fn poll_items(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+        ready!(poll_budget(cx));
         if let Some(result) = self.has_items() {
             return Poll::Ready(result);
         }

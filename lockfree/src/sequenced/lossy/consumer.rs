@@ -1,12 +1,13 @@
 //! A consumer's side, and joining.
 
 use core::future::poll_fn;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 use super::{Shared, whole};
 use crate::sequenced::{JoinError, ReadError};
 use crate::sync::Arc;
 use crate::sync::atomic::{Ordering, fence};
+use crate::wait::poll_budget;
 
 /// Lets consumers join from any thread.
 #[derive(Clone)]
@@ -113,6 +114,7 @@ impl<const WORDS: usize> Consumer<WORDS, true> {
     /// # Errors
     /// As [`try_read`](Self::try_read).
     pub fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<[u64; WORDS], ReadError>> {
+        ready!(poll_budget(cx));
         match self.try_read() {
             Err(ReadError::Empty) => self.shared.seats.get(self.seat).items.listen(cx.waker()),
             result => return Poll::Ready(result),
