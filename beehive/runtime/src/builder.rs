@@ -79,6 +79,7 @@ pub struct Builder {
     /// Of latency, normal and background.
     class_weights: Option<Weights>,
     panics: Panics,
+    task_dump: bool,
 }
 
 impl Default for Builder {
@@ -95,6 +96,7 @@ impl Default for Builder {
             on_stall: Hook::default(),
             class_weights: Some(Weights::default()),
             panics: Panics::default(),
+            task_dump: false,
         }
     }
 }
@@ -208,6 +210,14 @@ impl Builder {
         self
     }
 
+    /// Whether the runtime keeps a list of all its tasks, for [`Handle::tasks`](crate::Handle::tasks).
+    /// Off by default, since spawns and polls then cost a little more; see [`dump`](crate::dump).
+    #[must_use]
+    pub fn task_dump(mut self, on: bool) -> Self {
+        self.task_dump = on;
+        self
+    }
+
     /// Starts the runtime.
     ///
     /// # Errors
@@ -257,6 +267,7 @@ impl Builder {
             stalls,
             class_weights,
             panics: self.panics,
+            task_dump: self.task_dump,
         })
     }
 }
@@ -275,6 +286,7 @@ pub(crate) struct Settings {
     pub(crate) stalls: Option<(Duration, Hook)>,
     pub(crate) class_weights: Weights,
     pub(crate) panics: Panics,
+    pub(crate) task_dump: bool,
 }
 
 impl Settings {

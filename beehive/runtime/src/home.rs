@@ -98,6 +98,7 @@ impl Anywhere {
 // SAFETY: (1) `enter` and `leave` agree on a set of `Shared::live`. (2) See `worker::polled`.
 unsafe impl World<TaskMeta> for Anywhere {
     fn schedule(&self, task: Task) {
+        task.metadata().note_ready();
         if let Some(chosen) = task.metadata().affinity() {
             // SAFETY: the task has not ended, and this has its runnable.
             return unsafe { self.schedule_at(chosen, task) };
@@ -110,6 +111,7 @@ unsafe impl World<TaskMeta> for Anywhere {
     }
 
     fn requeue(&self, task: Task) {
+        task.metadata().note_ready();
         worker::with_current(|worker| match task.metadata().affinity() {
             None => worker.requeue(task, Reach::Stealable),
             Some(_) => worker.requeue(task, Reach::Local),
@@ -159,6 +161,7 @@ impl AtHome {
 // its set. (2) See `worker::polled`.
 unsafe impl World<TaskMeta> for AtHome {
     fn schedule(&self, task: Task) {
+        task.metadata().note_ready();
         let Some(task) = push_here(self.runtime, self.worker, task) else {
             return;
         };
@@ -173,6 +176,7 @@ unsafe impl World<TaskMeta> for AtHome {
     }
 
     fn requeue(&self, task: Task) {
+        task.metadata().note_ready();
         worker::with_current(|worker| worker.requeue(task, Reach::Local));
     }
 

@@ -13,6 +13,7 @@
 //! ```
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
@@ -21,6 +22,7 @@ use std::time::Instant;
 use beehive_policy::{Class, Nanos, WorkerId};
 
 use crate::clock::Clock;
+use crate::dump::record::Record;
 
 /// A task of this runtime that is ready to be polled once.
 pub(crate) type Task = beehive_task::Runnable<TaskMeta>;
@@ -136,7 +138,11 @@ impl TaskOptions {
             affinity: self.affinity,
             details: named.then(|| {
                 let name = self.name;
-                Box::new(Details { name, deadline })
+                Box::new(Details {
+                    name,
+                    deadline,
+                    record: None,
+                })
             }),
         }
     }
@@ -154,10 +160,12 @@ pub struct TaskMeta {
     details: Option<Box<Details>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Details {
     name: Option<Name>,
     deadline: Option<Nanos>,
+    /// While task dumps are on.
+    record: Option<Arc<Record>>,
 }
 
 impl TaskMeta {
@@ -176,6 +184,25 @@ impl TaskMeta {
     /// What the task is called, to keep.
     pub(crate) fn full_name(&self) -> Option<&Name> {
         self.details.as_ref()?.name.as_ref()
+    }
+
+    /// Gives it a record.
+    pub(crate) fn attach(&mut self, record: Arc<Record>) {
+        self.details.get_or_insert_default().record = Some(record);
+    }
+
+    /// Its record, if it has one.
+    #[inline]
+    pub(crate) fn record(&self) -> Option<&Arc<Record>> {
+        self.details.as_ref()?.record.as_ref()
+    }
+
+    /// It is about to be queued.
+    #[inline]
+    pub(crate) fn note_ready(&self) {
+        if let Some(record) = self.record() {
+            record.note_ready();
+        }
     }
 
     /// Its class.
@@ -214,10 +241,10 @@ impl TaskMeta {
 }
 
 /// A task's name: a constant, or a shared text.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Name(Text);
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 enum Text {
     Constant(&'static str),
     Shared(Arc<str>),
@@ -249,6 +276,20 @@ impl From<Arc<str>> for Name {
 impl From<String> for Name {
     fn from(text: String) -> Self {
         Self(Text::Shared(text.into()))
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Name {}
+
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
     }
 }
 
@@ -296,5 +337,6 @@ mod tests {
             Arc::<str>::from("a").into(),
         ];
         assert!(names.iter().all(|name| name.to_string() == "a"));
+        assert!(names.iter().all(|name| *name == names[0]));
     }
 }

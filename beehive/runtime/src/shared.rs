@@ -30,6 +30,7 @@ use parking_lot::Mutex;
 use crate::blocking::Pool;
 use crate::cancel::CancellationToken;
 use crate::clock::Clock;
+use crate::dump::registry::Registry;
 use crate::entrance::Entrance;
 use crate::fork;
 use crate::options::{Task, TaskMeta, TaskOptions};
@@ -56,6 +57,8 @@ pub(crate) struct Shared {
     discarded: TaskList<TaskMeta>,
     /// Stealable tasks that wait, in one set per worker to spread the locks.
     pub(crate) live: Box<[CachePadded<Mutex<LiveSet<TaskMeta>>>]>,
+    /// All tasks, if task dumps are on.
+    pub(crate) tasks: Option<Registry>,
     /// Threads for what blocks.
     pub(crate) blocking: Arc<Pool>,
     parked: Box<[AtomicU64]>,
@@ -99,6 +102,7 @@ impl Shared {
             others: SharedQueues::new(),
             discarded: TaskList::new(),
             live: (0..workers).map(|_| CachePadded::default()).collect(),
+            tasks: None,
             blocking,
             parked: (0..workers.div_ceil(64))
                 .map(|_| AtomicU64::new(0))

@@ -7,7 +7,7 @@
 
 use std::any::Any;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -27,12 +27,16 @@ use crate::worker;
 /// # Panics
 ///
 /// If the calling thread is not a worker; use [`Handle::spawn`](crate::Handle::spawn) there.
+#[track_caller]
 pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    worker::with_current(|worker| spawn_shared(&worker.shared, TaskMeta::default(), future))
+    let location = Location::caller();
+    worker::with_current(|worker| {
+        spawn_shared(&worker.shared, TaskMeta::default(), location, future)
+    })
 }
 
 /// Runs a future that may move between workers, with options.
@@ -42,14 +46,16 @@ where
 /// If the calling thread is not a worker (use [`Handle::spawn_with`](crate::Handle::spawn_with)
 /// there), if there is no worker as the options name, or if they hold a deadline and a class other
 /// than latency.
+#[track_caller]
 pub fn spawn_with<F>(options: TaskOptions, future: F) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
+    let location = Location::caller();
     worker::with_current(|worker| {
         let meta = worker.shared.meta(options);
-        spawn_shared(&worker.shared, meta, future)
+        spawn_shared(&worker.shared, meta, location, future)
     })
 }
 
@@ -58,12 +64,13 @@ where
 /// # Panics
 ///
 /// If the calling thread is not a worker.
+#[track_caller]
 pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
     F::Output: 'static,
 {
-    spawn_here(TaskMeta::default(), future)
+    spawn_here(TaskMeta::default(), Location::caller(), future)
 }
 
 /// Runs a future on this worker, where it stays, with options.
@@ -72,6 +79,7 @@ where
 ///
 /// If the calling thread is not a worker, if the options name another worker, or if they hold a
 /// deadline and a class other than latency.
+#[track_caller]
 pub fn spawn_local_with<F>(options: TaskOptions, future: F) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
@@ -85,21 +93,27 @@ where
         );
         worker.shared.meta(options.anywhere())
     });
-    spawn_here(meta, future)
+    spawn_here(meta, Location::caller(), future)
 }
 
-fn spawn_here<F>(meta: TaskMeta, future: F) -> JoinHandle<F::Output>
+fn spawn_here<F>(
+    mut meta: TaskMeta,
+    location: &'static Location<'static>,
+    future: F,
+) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
     F::Output: 'static,
 {
     worker::with_current(|worker| {
+        worker.shared.describe::<F>(&mut meta, location);
         let home = AtHome::new(&worker.shared, worker.id);
         // SAFETY: the future is not `Send`, and this thread is its owner: `AtHome` hands every
         // runnable to this worker. It runs and drops them on this thread, and stops only when no task
         // of its own is left (`Worker::drop_local_tasks`). The first runnable is queued here without
         // leaving the thread.
         let (runnable, handle) = unsafe { cell::pinned(meta, Guarded::new(future), home) };
+        worker.shared.list(&runnable);
         worker.push_local(runnable);
         handle
     })
@@ -108,14 +122,17 @@ where
 /// Runs a future that may move between workers, from any thread.
 pub(crate) fn spawn_shared<F>(
     shared: &Arc<Shared>,
-    meta: TaskMeta,
+    mut meta: TaskMeta,
+    location: &'static Location<'static>,
     future: F,
 ) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
+    shared.describe::<F>(&mut meta, location);
     let (runnable, handle) = cell::shared(meta, Guarded::new(future), Anywhere::new(shared));
+    shared.list(&runnable);
     runnable.schedule();
     handle
 }
@@ -124,6 +141,7 @@ where
 pub(crate) fn spawn_on<M, F>(
     shared: &Arc<Shared>,
     worker: WorkerId,
+    location: &'static Location<'static>,
     make: M,
 ) -> JoinHandle<F::Output>
 where
@@ -131,6 +149,8 @@ where
     F: Future + 'static,
     F::Output: Send + 'static,
 {
+    let mut meta = TaskMeta::default();
+    shared.describe::<F>(&mut meta, location);
     let future = Guarded::new(async move { make().await });
     let home = AtHome::new(shared, worker);
     // SAFETY: the owner is the thread that runs the worker. `AtHome` and the send below hand every
@@ -138,7 +158,8 @@ where
     // which is `Send`, so a runnable that is refused because the worker has stopped may be dropped
     // here. Once polled, it is a member of the owner's live set, or queued there, or finished, and the
     // owner stops only when none is left (`Worker::drop_local_tasks`).
-    let (runnable, handle) = unsafe { cell::pinned(TaskMeta::default(), future, home) };
+    let (runnable, handle) = unsafe { cell::pinned(meta, future, home) };
+    shared.list(&runnable);
     drop(shared.remotes[worker.index()].send(Message::Run(runnable)));
     handle
 }

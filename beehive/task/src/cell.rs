@@ -27,7 +27,7 @@
 //!    in which it is neither notified nor cancelled; else it queues or ends it. Before that the task
 //!    enters its world's live set, if it is not in it: a task that waits may be reachable only by
 //!    whoever will wake it, perhaps nobody, and shutdown must find it.
-//! 6. **References.** Each waker, the join handle and the world have one: the world from the beginning
+//! 6. **References.** Each waker or [`TaskRef`], the join handle and the world have one: the world from the beginning
 //!    until the task ends, whether it is owned or waits. So neither waking nor polling counts, and
 //!    nobody who is owner can lose the cell. Who sees that the only reference is its own frees the cell
 //!    without counting: nobody else is left who could make another one.
@@ -48,6 +48,7 @@
 
 mod join;
 pub(crate) mod raw;
+mod reference;
 mod runnable;
 mod state;
 #[cfg(all(test, not(feature = "loom")))]
@@ -59,6 +60,7 @@ use core::future::Future;
 use core::ptr::null;
 
 pub use join::{JoinError, JoinHandle};
+pub use reference::TaskRef;
 pub use runnable::{Member, Runnable};
 
 /// What a task returns inside its cell: the value, or what it panicked with.

@@ -25,7 +25,7 @@
 pub(crate) mod stacks;
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
@@ -54,6 +54,7 @@ pub(crate) fn spawn<F, T>(
     shared: &Arc<Shared>,
     options: TaskOptions,
     stack_bytes: usize,
+    location: &'static Location<'static>,
     body: F,
 ) -> JoinHandle<T>
 where
@@ -62,7 +63,8 @@ where
 {
     let chosen = shared.meta(options.clone()).affinity();
     // A chosen worker is the home from the start: then the queues need not know of the choice.
-    let meta = shared.meta(options.anywhere());
+    let mut meta = shared.meta(options.anywhere());
+    shared.describe::<F>(&mut meta, location);
     let home = Arc::new(Home::new(shared.clone(), chosen));
     let future = Guarded::new(Fiber {
         state: State::New(body),
@@ -77,6 +79,7 @@ where
     // runnable goes through `Home::schedule` to that worker, which runs and drops it on its thread
     // and stops only when it has no task of its own left (`Worker::drop_local_tasks`).
     let (runnable, handle) = unsafe { cell::pinned(meta, future, FiberHome(home)) };
+    shared.list(&runnable);
     runnable.schedule();
     handle
 }
@@ -128,6 +131,7 @@ impl Home {
     }
 
     fn schedule(&self, runnable: Task) {
+        runnable.metadata().note_ready();
         let Some(home) = self.worker.get() else {
             return home::queue_shared(&self.shared, runnable);
         };

@@ -12,7 +12,7 @@ use slab::Slab;
 
 use crate::cancel::{AbortHandle, Aborted, abortable};
 use crate::group::ready::Ready;
-use crate::runtime::Handle;
+use crate::handle::Handle;
 use crate::{JoinHandle, spawn, spawn_local};
 
 /// Tasks that belong together. Their results come in the order in which the tasks end, and dropping
@@ -63,6 +63,7 @@ impl<T> JoinSet<T> {
     /// # Panics
     ///
     /// If the calling thread is not a worker; use [`spawn_with`](Self::spawn_with) there.
+    #[track_caller]
     pub fn spawn<F>(&mut self, future: F) -> AbortHandle
     where
         F: Future<Output = T> + Send + 'static,
@@ -73,6 +74,7 @@ impl<T> JoinSet<T> {
     }
 
     /// Runs a future on the runtime of `handle`, from any thread.
+    #[track_caller]
     pub fn spawn_with<F>(&mut self, handle: &Handle, future: F) -> AbortHandle
     where
         F: Future<Output = T> + Send + 'static,
@@ -87,6 +89,7 @@ impl<T> JoinSet<T> {
     /// # Panics
     ///
     /// If the calling thread is not a worker.
+    #[track_caller]
     pub fn spawn_local<F>(&mut self, future: F) -> AbortHandle
     where
         F: Future<Output = T> + 'static,

@@ -30,8 +30,8 @@ use std::time::Duration;
 
 use beehive_policy::{Class, LoadSignal, Nanos, WorkerId};
 
+use crate::handle::Handle;
 use crate::remote::Remote;
-use crate::runtime::Handle;
 use crate::shared::Shared;
 
 /// What a worker is doing.

@@ -25,7 +25,7 @@ use beehive_task::JoinError;
 use parking_lot::Mutex;
 
 use super::packet::Packet;
-use crate::runtime::Handle;
+use crate::handle::Handle;
 
 type Payload = Box<dyn Any + Send>;
 
@@ -44,6 +44,7 @@ impl<'scope> Scope<'scope, '_> {
     ///
     /// If it panics, who awaits its handle gets the panic; if nobody does, the scope panics at its
     /// end.
+    #[track_caller]
     pub fn spawn<F>(&'scope self, future: F) -> ScopedTask<'scope, F::Output>
     where
         F: Future + Send + 'scope,

@@ -13,7 +13,7 @@
 use std::time::{Duration, Instant};
 
 use super::Report;
-use crate::runtime::Handle;
+use crate::handle::Handle;
 use crate::time::timeout;
 use crate::worker::{Worker, with_current};
 

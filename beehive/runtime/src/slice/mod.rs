@@ -53,6 +53,7 @@ mod queue;
 pub use current::{checkpoint, no_preempt};
 pub(crate) use queue::Slices;
 
+use std::panic::Location;
 use std::sync::Arc;
 
 use crate::fiber::{self, stacks};
@@ -67,6 +68,7 @@ use crate::worker;
 /// If the calling thread is not a worker; use [`Handle::spawn_preemptible`] there.
 ///
 /// [`Handle::spawn_preemptible`]: crate::Handle::spawn_preemptible
+#[track_caller]
 pub fn spawn_preemptible<F, T>(body: F) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
@@ -121,6 +123,7 @@ impl Preemptible {
     ///
     /// If the calling thread is not a worker; use [`spawn_on`](Self::spawn_on) there. And as
     /// [`spawn_with`](crate::spawn_with), because of the options.
+    #[track_caller]
     pub fn spawn<F, T>(self, body: F) -> JoinHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -135,6 +138,7 @@ impl Preemptible {
     /// # Panics
     ///
     /// As [`spawn_with`](crate::spawn_with), because of the options.
+    #[track_caller]
     pub fn spawn_on<F, T>(self, runtime: &crate::Handle, body: F) -> JoinHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -143,12 +147,14 @@ impl Preemptible {
         self.spawn_shared(runtime.shared(), body)
     }
 
+    #[track_caller]
     fn spawn_shared<F, T>(self, shared: &Arc<Shared>, body: F) -> JoinHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        fiber::spawn(shared, self.options, self.stack_bytes, body)
+        let location = Location::caller();
+        fiber::spawn(shared, self.options, self.stack_bytes, location, body)
     }
 }
 

@@ -8,6 +8,7 @@ use beehive_policy::Class;
 
 use super::current::POLLED;
 use super::{TIMED_QUANTA, Worker};
+use crate::dump::record::NotedPoll;
 use crate::options::Task;
 
 impl Worker {
@@ -51,9 +52,11 @@ impl Worker {
                 polls += 1;
                 self.budget.begin(task.metadata().class());
                 self.remote.watch.begin_task(task.metadata());
+                let noted = NotedPoll::begin(task.metadata(), self.id);
                 POLLED.set(task.id());
                 task.run();
                 POLLED.set(null());
+                drop(noted);
                 self.count_poll();
                 if self.is_called() || self.slices.turn_is_over() {
                     break;

@@ -5,6 +5,7 @@ use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
+use super::TaskRef;
 use super::raw::{Header, Prefix, header};
 
 /// A task that is ready to be polled once. Dropping it cancels the task.
@@ -70,6 +71,13 @@ impl<M> Runnable<M> {
     pub fn metadata(&self) -> &M {
         // SAFETY: the runnable has a reference, and the cell this kind of metadata.
         unsafe { &(*self.task.cast::<Prefix<M>>().as_ptr()).metadata }
+    }
+
+    /// A reference to the task, to look at it later.
+    #[must_use]
+    pub fn reference(&self) -> TaskRef<M> {
+        // SAFETY: the runnable has a reference.
+        unsafe { TaskRef::new(self.task) }
     }
 
     /// Names the task as long as it lives.

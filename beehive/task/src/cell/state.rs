@@ -19,7 +19,7 @@ const HANDLE: usize = 1 << 4;
 const JOINER: usize = 1 << 5;
 /// The output is in the cell and belongs to the join handle. Set only with `COMPLETE`.
 const OUTPUT: usize = 1 << 6;
-/// One reference: of a waker, of the join handle, or of the task's world until `COMPLETE`.
+/// One reference: of a waker or its like, of the join handle, or of the task's world until `COMPLETE`.
 const REFERENCE: usize = 1 << 7;
 
 /// The bits above, and in the upper part the number of references.
@@ -192,6 +192,11 @@ impl State {
     pub(super) fn ended(&self) -> Option<bool> {
         let state = self.0.load(Acquire);
         (state & COMPLETE != 0).then_some(state & OUTPUT != 0)
+    }
+
+    /// Whether there is a runnable of the task.
+    pub(super) fn is_owned(&self) -> bool {
+        self.0.load(Relaxed) & OWNED != 0
     }
 
     /// Whether the slot of the joiner's waker is full. For the join handle.

@@ -332,3 +332,34 @@ fn a_list_gives_tasks_in_the_order_they_came() {
     drop(list);
     assert_eq!(Arc::strong_count(&seen), 1);
 }
+
+#[test]
+fn a_reference_sees_a_task_from_its_first_queue_to_its_end_and_outlives_it() {
+    let queue = Queue::default();
+    let waker = Arc::default();
+    let (task_waker, ready) = (Arc::clone(&waker), Arc::new(AtomicUsize::new(0)));
+    let task_ready = ready.clone();
+    let (runnable, handle) = shared(
+        (),
+        async move {
+            wait_for(task_waker, || task_ready.load(SeqCst) == 1).await;
+            Ok(())
+        },
+        queue.clone(),
+    );
+    let reference = runnable.reference();
+    let seen = || (reference.is_owned(), reference.has_ended());
+    assert_eq!(seen(), (true, false));
+    runnable.schedule();
+    queue.run();
+    assert_eq!(seen(), (false, false));
+    ready.store(1, SeqCst);
+    waker.lock().unwrap().take().unwrap().wake();
+    assert_eq!(seen(), (true, false));
+    queue.run();
+    assert_eq!(seen(), (false, true));
+    drop((handle, queue));
+    thread::spawn(move || assert_eq!(*reference.metadata(), ()))
+        .join()
+        .unwrap();
+}
