@@ -5,7 +5,8 @@
 //! others and decides for itself: whom to steal from ([`search`]), whom to wake ([`Policy::on_enqueue`]),
 //! when to publish its own signal ([`Policy::on_publish`]), where a new connection should live
 //! ([`place`]), on how many workers connections should live ([`balance`]), how long to gather events before working
-//! ([`wait`]), whose turn it is among classes and tasks ([`share`], [`deadline`]), and how long to
+//! ([`wait`]), whose turn it is among classes and tasks ([`share`], [`deadline`]), which tasks are
+//! not what they say ([`demotion`]), and how long to
 //! run tasks before looking around ([`quantum`]) and one task before another one's turn ([`budget`],
 //! [`mod@slice`]).
 //!
@@ -25,6 +26,7 @@ pub mod balance;
 pub mod budget;
 pub mod class;
 pub mod deadline;
+pub mod demotion;
 pub mod place;
 mod policy;
 pub mod quantum;

@@ -17,7 +17,7 @@
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use beehive_policy::WorkerId;
+use beehive_policy::{Class, WorkerId};
 use beehive_task::cell::{LiveKey, Member, World};
 
 use crate::options::{Task, TaskMeta};
@@ -118,6 +118,11 @@ unsafe impl World<TaskMeta> for Anywhere {
         });
     }
 
+    #[inline]
+    fn polled_once(&self, task: &TaskMeta) {
+        note_poll(task);
+    }
+
     fn polled() -> *const () {
         worker::polled()
     }
@@ -180,6 +185,11 @@ unsafe impl World<TaskMeta> for AtHome {
         worker::with_current(|worker| worker.requeue(task, Reach::Local));
     }
 
+    #[inline]
+    fn polled_once(&self, task: &TaskMeta) {
+        note_poll(task);
+    }
+
     fn polled() -> *const () {
         worker::polled()
     }
@@ -190,6 +200,14 @@ unsafe impl World<TaskMeta> for AtHome {
 
     fn leave(&self, key: LiveKey) {
         worker::with_current(|worker| worker.leave_local(key));
+    }
+}
+
+/// Keeps account of a task whose poll should have been short.
+#[inline]
+fn note_poll(task: &TaskMeta) {
+    if task.class() == Class::Latency {
+        worker::with_current(|worker| worker.note_latency_poll(task));
     }
 }
 

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::Instant;
 
+use beehive_policy::demotion::Conduct;
 use beehive_policy::{Class, Nanos, WorkerId};
 
 use crate::clock::Clock;
@@ -66,6 +67,9 @@ impl TaskOptions {
 
     /// Its class; classes share each worker's time by their weights
     /// ([`Builder::class_weights`](crate::Builder::class_weights)).
+    ///
+    /// The latency class is for polls of some microseconds. A task whose polls last for more than 50 µs
+    /// again and again is treated as normal, until it has kept to that for some 30 polls.
     #[must_use]
     pub const fn class(mut self, class: Class) -> Self {
         self.class = class;
@@ -136,6 +140,7 @@ impl TaskOptions {
             extra_polls: self.extra_polls,
             extra_polls_left: AtomicU8::new(self.extra_polls),
             affinity: self.affinity,
+            conduct: AtomicU8::new(Conduct::default().to_bits()),
             details: named.then(|| {
                 let name = self.name;
                 Box::new(Details {
@@ -156,6 +161,8 @@ pub struct TaskMeta {
     /// How many times it may still go ahead of its queue; used by the worker that runs it only.
     extra_polls_left: AtomicU8,
     affinity: Option<WorkerId>,
+    /// The bits of its [`Conduct`]; changed by the worker that polls it only.
+    conduct: AtomicU8,
     /// What most tasks do not have.
     details: Option<Box<Details>>,
 }
@@ -210,6 +217,24 @@ impl TaskMeta {
     #[must_use]
     pub fn class(&self) -> Class {
         self.class
+    }
+
+    /// The class that it is queued in: another one than its own if it does not keep to that.
+    #[inline]
+    pub(crate) fn queue_class(&self) -> Class {
+        self.conduct().class(self.class)
+    }
+
+    #[inline]
+    fn conduct(&self) -> Conduct {
+        Conduct::from_bits(self.conduct.load(Relaxed))
+    }
+
+    /// A poll has lasted for so long.
+    pub(crate) fn note_poll(&self, poll: Nanos) {
+        // Only one worker at a time runs a task, and handing a task over synchronises.
+        let conduct = self.conduct().after(poll);
+        self.conduct.store(conduct.to_bits(), Relaxed);
     }
 
     /// The only worker that may run it, if it is a shared task that was given one.
@@ -308,6 +333,7 @@ impl fmt::Debug for Name {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use beehive_policy::demotion;
 
     #[test]
     fn a_task_without_options_carries_sixteen_bytes() {
@@ -320,6 +346,20 @@ mod tests {
         let ahead: Vec<_> = (0..7).map(|_| meta.takes_extra_poll()).collect();
         assert_eq!(ahead, [true, true, false, true, true, false, true]);
         assert!(!TaskMeta::default().takes_extra_poll() && !TaskMeta::default().is_weighted());
+    }
+
+    #[test]
+    fn a_latency_task_whose_polls_are_long_is_queued_as_normal() {
+        let long = Nanos(demotion::POLL_MAX.0 + 1);
+        let latency = TaskOptions::new().class(Class::Latency);
+        let meta = latency.into_meta(&Clock::new());
+        meta.note_poll(long);
+        assert_eq!(meta.queue_class(), Class::Latency);
+        meta.note_poll(long);
+        assert_eq!(meta.queue_class(), Class::Normal);
+        assert_eq!(meta.class(), Class::Latency);
+        (0..33).for_each(|_| meta.note_poll(Nanos(1_000)));
+        assert_eq!(meta.queue_class(), Class::Latency);
     }
 
     #[test]

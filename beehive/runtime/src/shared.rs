@@ -126,7 +126,7 @@ impl Shared {
 
     /// Queues a stealable task from a thread that is not a worker of this runtime.
     pub(crate) fn inject(&self, task: Task) {
-        match task.metadata().class() {
+        match task.metadata().queue_class() {
             Class::Normal => self.entrance.push(task),
             _ => self.others.push(self.clock.now(), task),
         }

@@ -93,6 +93,8 @@ pub(crate) struct Worker {
     rescued: Cell<usize>,
     /// How long the poll in progress may go on.
     pub(crate) budget: PollBudget,
+    /// When the last poll of a latency task began.
+    latency_poll_start: Cell<Nanos>,
     account: Account,
     /// The time after the last visit to the reactor.
     turn_time: Cell<Nanos>,
@@ -164,6 +166,7 @@ impl Worker {
             stride: Cell::new(0),
             rescued: Cell::new(id.index()),
             budget: PollBudget::default(),
+            latency_poll_start: Cell::default(),
             account: Account::default(),
             turn_time: Cell::default(),
             activity: Cell::default(),
@@ -261,7 +264,7 @@ impl Worker {
     /// either this worker polls it at once, or a task that was offered is ahead of it, and who looks for
     /// that one finds both. See [`offer_waiting`](Self::offer_waiting) for the exceptions.
     pub(crate) fn requeue_stealable(&self, task: Task) {
-        if task.metadata().class() != Class::Normal {
+        if task.metadata().queue_class() != Class::Normal {
             return self.queues.push_stealable(task);
         }
         if let Err(Full(task)) = self.stealable.push(task) {
@@ -295,7 +298,7 @@ impl Worker {
 
     /// Queues a task that stays on this worker.
     pub(crate) fn push_local(&self, task: Task) {
-        match task.metadata().class() {
+        match task.metadata().queue_class() {
             Class::Normal => self.local.push(task),
             _ => self.queues.push_local(task),
         }

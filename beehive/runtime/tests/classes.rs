@@ -180,3 +180,42 @@ fn a_local_task_for_another_worker_is_refused() {
         spawn_local_with(TaskOptions::new().affinity(second), async {}).detach();
     });
 }
+
+#[test]
+fn a_latency_task_whose_polls_are_long_shares_its_worker_like_a_normal_one() {
+    /// Polls of the normal task.
+    const POLLS: usize = 60;
+    on_each_reactor(1, |runtime| {
+        for local in [true, false] {
+            runtime.block_on(async {
+                let stop = Arc::new(AtomicBool::new(false));
+                let polls = Arc::new(AtomicUsize::new(0));
+                let (stopped, count) = (stop.clone(), polls.clone());
+                let impostor = async move {
+                    while !stopped.load(SeqCst) {
+                        spin(Duration::from_micros(200));
+                        count.fetch_add(1, SeqCst);
+                        yield_now().await;
+                    }
+                };
+                let options = TaskOptions::new().class(Class::Latency);
+                let impostor = match local {
+                    true => spawn_local_with(options, impostor),
+                    false => spawn_with(options, impostor),
+                };
+                let normal = spawn_local_with(TaskOptions::new(), async {
+                    for _ in 0..POLLS {
+                        spin(Duration::from_micros(200));
+                        yield_now().await;
+                    }
+                });
+                normal.await.unwrap();
+                // By the weights of the classes it would have been four times as many.
+                let stolen = polls.load(SeqCst);
+                assert!(stolen < 2 * POLLS, "{stolen} polls");
+                stop.store(true, SeqCst);
+                impostor.await.unwrap();
+            });
+        }
+    });
+}

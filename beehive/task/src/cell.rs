@@ -94,6 +94,10 @@ pub unsafe trait World<M>: Clone + Send + Sync + 'static {
         self.schedule(task);
     }
 
+    /// A poll has left the task unfinished; it is about to be queued or to wait. Called on the thread
+    /// that polled it. Must not panic.
+    fn polled_once(&self, _: &M) {}
+
     /// The task that the calling thread polls.
     fn polled() -> *const () {
         null()

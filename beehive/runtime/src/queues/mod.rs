@@ -49,7 +49,7 @@ impl SharedQueues {
     }
 
     pub(crate) fn push(&self, now: Nanos, task: Task) {
-        match task.metadata().class() {
+        match task.metadata().queue_class() {
             Class::Latency => self.latency.push(now, task),
             _ => self.background.push(now, task),
         }
@@ -147,7 +147,7 @@ impl ClassQueues {
     pub(crate) fn push_local(&self, task: Task) {
         self.mixed.set(true);
         let deadline = task.metadata().deadline();
-        let queue = match task.metadata().class() {
+        let queue = match task.metadata().queue_class() {
             Class::Latency => &self.latency,
             _ => &self.background,
         };
@@ -163,7 +163,7 @@ impl ClassQueues {
     /// A weighted task is ready again after its poll: lets it go ahead of its queue, or gives it back
     /// if it is to wait this time.
     pub(crate) fn put_ahead(&self, task: Task, reach: Reach) -> Option<Task> {
-        let place = &mut self.ahead.borrow_mut()[task.metadata().class().index()];
+        let place = &mut self.ahead.borrow_mut()[task.metadata().queue_class().index()];
         if place.is_some() || !task.metadata().takes_extra_poll() {
             return Some(task);
         }

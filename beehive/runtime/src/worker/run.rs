@@ -9,7 +9,7 @@ use beehive_policy::Class;
 use super::current::POLLED;
 use super::{TIMED_QUANTA, Worker};
 use crate::dump::record::NotedPoll;
-use crate::options::Task;
+use crate::options::{Task, TaskMeta};
 
 impl Worker {
     pub(super) fn begin_quantum(&self) {
@@ -20,6 +20,20 @@ impl Worker {
 
     pub(super) fn quantum_is_over(&self) -> bool {
         self.stride.get() == 0
+    }
+
+    #[inline]
+    fn begin_poll(&self, class: Class) {
+        self.budget.begin(class);
+        if class == Class::Latency {
+            self.latency_poll_start.set(self.shared.clock.now());
+        }
+    }
+
+    /// A poll of a latency task, the one that has just begun, has ended.
+    pub(crate) fn note_latency_poll(&self, task: &TaskMeta) {
+        let lasted = self.shared.clock.now().since(self.latency_poll_start.get());
+        task.note_poll(lasted);
     }
 
     /// Accounts for a poll of this quantum.
@@ -50,7 +64,7 @@ impl Worker {
                 && let Some(task) = self.next_task(polls)
             {
                 polls += 1;
-                self.budget.begin(task.metadata().class());
+                self.begin_poll(task.metadata().class());
                 self.remote.watch.begin_task(task.metadata());
                 let noted = NotedPoll::begin(task.metadata(), self.id);
                 POLLED.set(task.id());

@@ -234,6 +234,7 @@ where
     unsafe fn suspend(task: NonNull<Header>) {
         // SAFETY: the owner has the world's reference.
         let cell = unsafe { Self::of(task) };
+        cell.world.polled_once(&cell.prefix.metadata);
         let header = &cell.prefix.header;
         // SAFETY: the owner's (invariant 2).
         if header.woke_itself.with(|flag| unsafe { *flag }) {
