@@ -2,13 +2,14 @@
 //! out.
 //!
 //! Like a bee that reads the waggle dance, a worker sees only brief, possibly stale signals of the
-//! others and decides for itself: whom to steal from ([`search`]), whom to wake ([`Policy::on_enqueue`]),
-//! when to publish its own signal ([`Policy::on_publish`]), where a new connection should live
-//! ([`place`]), on how many workers connections should live ([`balance`]), how long to gather events before working
+//! others and decides for itself: whom to steal from ([`search`]), whom to ask for help ([`help`]),
+//! when to publish its own signal ([`signal`]), where a new connection should live ([`place`]), on
+//! how many workers connections should live ([`balance`]), how long to gather events before working
 //! ([`wait`]), whose turn it is among classes and tasks ([`share`], [`deadline`]), which tasks are
 //! not what they say ([`demotion`]), and how long to
 //! run tasks before looking around ([`quantum`]) and one task before another one's turn ([`budget`],
-//! [`mod@slice`]).
+//! [`mod@slice`]). It sees the others through a [`View`], knows by [`topology`] how far away they are,
+//! and by [`Prices`] what that costs.
 //!
 //! The crate owns no queue, clock, thread or waker, and knows no operating system. Time, seeds and
 //! signals are arguments, so one recorded stream of events gives the same decisions in the Linux
@@ -27,25 +28,36 @@ pub mod budget;
 pub mod class;
 pub mod deadline;
 pub mod demotion;
+mod elements;
+pub mod help;
 pub mod place;
 mod policy;
+mod price;
 pub mod quantum;
 mod random;
 pub mod search;
+mod service;
 pub mod share;
 pub mod signal;
 pub mod slice;
+pub mod topology;
+mod view;
 pub mod wait;
 
 pub use balance::Move;
 pub use class::{Class, ClassSet};
 pub use deadline::DeadlineQueue;
+pub use elements::Elements;
+pub use help::{Help, Moment};
 pub use place::Placement;
 pub use policy::{Config, Policy};
+pub use price::Prices;
 pub use quantum::Quantum;
-pub use search::Search;
+pub use search::{Probe, Step};
 pub use share::{Shares, Weights};
-pub use signal::LoadSignal;
+pub use signal::{HeadClock, LoadSignal, Occasion, Queue};
+pub use topology::{Domain, Place, Tier, Topology};
+pub use view::{Aggregate, View};
 pub use wait::{Activity, Wait};
 
 /// Names a worker: a number from zero up to the number of workers.

@@ -1,23 +1,30 @@
 //! The policy of one worker: its decisions, each a function of its state and its arguments.
 
+use alloc::sync::Arc;
+
 use crate::balance::{Balance, Meter, Move};
+use crate::help::{self, Help, Moment, Request};
 use crate::random::Random;
-use crate::search::Search;
-use crate::signal::{LoadSignal, Publisher};
+use crate::search::{Context, Search, Step};
+use crate::service::Service;
+use crate::signal::{LoadSignal, Occasion, Publisher, Queue};
+use crate::view::View;
 use crate::wait::{Activity, Gather, Wait};
-use crate::{Nanos, WorkerId};
+use crate::{Elements, Nanos, Prices, Topology, WorkerId};
 
 /// What a policy is built from.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The worker that decides.
     pub me: WorkerId,
-    /// How many workers there are.
-    pub workers: usize,
+    /// Where all workers are.
+    pub topology: Arc<Topology>,
     /// Seed of its random choices.
     pub seed: u64,
-    /// Whether load signals are published and used; off for comparison.
-    pub signals: bool,
+    /// What moves and wakes cost.
+    pub prices: Prices,
+    /// Parts that can be switched off, for comparison.
+    pub elements: Elements,
     /// Whether waits are prolonged when many connections are active.
     pub gather: bool,
     /// Whether connections that can move are gathered on as few workers as their load needs.
@@ -29,12 +36,13 @@ pub struct Config {
 impl Config {
     /// Defaults for one of several workers.
     #[must_use]
-    pub fn new(me: WorkerId, workers: usize) -> Self {
+    pub fn new(me: WorkerId, topology: Arc<Topology>) -> Self {
         Self {
             me,
-            workers,
+            topology,
             seed: me.index() as u64,
-            signals: true,
+            prices: Prices::NEAR_IS_FREE,
+            elements: Elements::ALL,
             gather: true,
             balance: true,
             publish_interval: Nanos(50_000),
@@ -46,9 +54,12 @@ impl Config {
 #[derive(Debug, Clone)]
 pub struct Policy {
     me: WorkerId,
-    workers: usize,
-    signals: bool,
+    topology: Arc<Topology>,
+    prices: Prices,
+    elements: Elements,
     random: Random,
+    service: Service,
+    search: Search,
     publisher: Publisher,
     gather: Gather,
     meter: Meter,
@@ -60,63 +71,108 @@ pub struct Policy {
 
 impl Policy {
     /// A policy in its initial state.
+    ///
+    /// # Panics
+    ///
+    /// If the topology does not hold the worker.
     #[must_use]
     pub fn new(config: &Config) -> Self {
+        let workers = config.topology.workers();
+        assert!(
+            config.me.index() < workers,
+            "worker {} is not in a topology of {workers}",
+            config.me.index()
+        );
         Self {
             me: config.me,
-            workers: config.workers,
-            signals: config.signals,
+            topology: config.topology.clone(),
+            prices: config.prices,
+            elements: config.elements,
             random: Random::new(config.seed),
-            publisher: Publisher::new(config.publish_interval),
+            service: Service::default(),
+            search: Search::new(Nanos(0), None, &config.elements),
+            publisher: Publisher::new(config.publish_interval, config.elements.cry),
             gather: Gather::new(config.gather),
             meter: Meter::new(),
-            balance: (config.balance && config.workers > 1)
-                .then(|| Balance::new(config.me, config.workers)),
+            balance: (config.balance && workers > 1).then(|| Balance::new(config.me, workers)),
             active: 0,
         }
     }
 
-    /// The worker has nothing to run: the order in which to look at the others before parking.
-    pub fn on_idle(&mut self, read: impl Fn(WorkerId) -> LoadSignal) -> Search {
-        let signals: Option<&dyn Fn(WorkerId) -> LoadSignal> =
-            if self.signals { Some(&read) } else { None };
-        Search::new(self.me, self.workers, &mut self.random, signals)
+    /// A task has run for so long, or several have on average.
+    pub fn on_service(&mut self, service: Nanos) {
+        self.service.observe(service);
     }
 
-    /// A task was queued where others may take it: whom to wake, if anybody.
-    ///
-    /// `searching` workers are already looking for work and will find it. `parked` gives the set of
-    /// parked workers, 64 to a word.
-    pub fn on_enqueue(
-        &mut self,
-        searching: usize,
-        parked: impl Fn(usize) -> u64,
-    ) -> Option<WorkerId> {
-        if searching > 0 {
-            return None;
-        }
-        let words = self.workers.div_ceil(64);
-        let start = if self.workers > 1 {
-            self.random.below(self.workers)
-        } else {
-            0
-        };
-        (0..=words).find_map(|step| {
-            let word = (start / 64 + step) % words;
-            let bits = parked(word);
-            // From the random start upwards at first; the last step sees the rest of that word.
-            let bits = if step == 0 {
-                bits & (u64::MAX << (start % 64))
-            } else {
-                bits
-            };
-            (bits != 0).then(|| WorkerId::new(word * 64 + bits.trailing_zeros() as usize))
+    /// The worker has nothing to run and begins to search; `hint` is where it has been sent, or
+    /// where tasks have been seen.
+    pub fn on_idle(&mut self, now: Nanos, hint: Option<WorkerId>) {
+        self.search = Search::new(now, hint, &self.elements);
+    }
+
+    /// Somebody asks the worker to look at `hint` while it searches.
+    pub fn on_poke(&mut self, hint: WorkerId) {
+        self.search.poke(self.elements.hints.then_some(hint));
+    }
+
+    /// The next step of the search. To be asked again after each step that brought no task.
+    pub fn on_search(&mut self, now: Nanos, view: &(impl View + ?Sized)) -> Step {
+        self.search.step(Context {
+            now,
+            me: self.me,
+            topology: &self.topology,
+            prices: &self.prices,
+            elements: &self.elements,
+            service: &self.service,
+            random: &mut self.random,
+            view,
         })
     }
 
-    /// Whether the worker should publish this signal now.
-    pub fn on_publish(&mut self, now: Nanos, signal: &LoadSignal) -> bool {
-        self.signals && self.publisher.decide(now, signal)
+    /// The worker has been at a victim and left its queue in this state: what it should write into
+    /// the victim's signal, if anything, so that others do not follow in vain.
+    pub fn on_visit(&mut self, left: Queue) -> Option<Queue> {
+        (self.elements.signals && self.elements.write_back).then_some(left)
+    }
+
+    /// Tasks wait in the queue of `owner`, which is this worker or one it has stolen from: whom to
+    /// ask for help, if anybody. To be asked again, with what has changed, while it names somebody.
+    pub fn on_help(
+        &mut self,
+        now: Nanos,
+        moment: Moment,
+        owner: WorkerId,
+        queue: Queue,
+        view: &(impl View + ?Sized),
+    ) -> Option<Help> {
+        let domain = self.topology.domain(owner);
+        let asleep = view.parked(domain) & self.topology.bit(owner) != 0;
+        if moment == Moment::Theft && !self.elements.fan_out && !asleep {
+            return None;
+        }
+        let request = Request {
+            now,
+            owner,
+            queue,
+            topology: &self.topology,
+            prices: &self.prices,
+            elements: &self.elements,
+            service: &self.service,
+            random: &mut self.random,
+            view,
+        };
+        request.decide()
+    }
+
+    /// Tasks wait in a queue that has no owner, or somewhere: a parked worker to wake, if there is
+    /// one.
+    pub fn on_unowned(&mut self, view: &(impl View + ?Sized)) -> Option<WorkerId> {
+        help::anybody(&self.topology, &mut self.random, view)
+    }
+
+    /// Whether the worker should publish its signal now.
+    pub fn on_publish(&mut self, now: Nanos, occasion: Occasion) -> bool {
+        self.elements.signals && self.publisher.decide(now, occasion)
     }
 
     /// A visit to the reactor has ended and brought this; the worker has waited for `waited` of
@@ -151,79 +207,10 @@ impl Policy {
     pub fn busy_permille(&self) -> u32 {
         self.meter.busy_permille()
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::vec::Vec;
-
-    fn policy(workers: usize, seed: u64) -> Policy {
-        Policy::new(&Config {
-            seed,
-            ..Config::new(WorkerId::new(0), workers)
-        })
-    }
-
-    #[test]
-    fn nobody_is_woken_while_somebody_searches() {
-        assert_eq!(policy(8, 1).on_enqueue(1, |_| u64::MAX), None);
-    }
-
-    #[test]
-    fn only_a_parked_worker_is_woken_wherever_it_sits() {
-        for parked in [0, 63, 64, 129] {
-            for seed in 0..100 {
-                let woken = policy(130, seed).on_enqueue(0, |word| {
-                    if word == parked / 64 {
-                        1 << (parked % 64)
-                    } else {
-                        0
-                    }
-                });
-                assert_eq!(woken, Some(WorkerId::new(parked)));
-            }
-        }
-        assert_eq!(policy(130, 1).on_enqueue(0, |_| 0), None);
-    }
-
-    /// Every decision for a pseudo-random stream of events, as text.
-    fn decisions(seed: u64) -> Vec<std::string::String> {
-        let mut policy = policy(16, seed);
-        let mut random = Random::new(99);
-        let mut now = 0;
-        (0..2_000)
-            .map(|_| {
-                now += random.below(40_000) as u64;
-                let queued = random.below(40) as u32;
-                let signal = LoadSignal {
-                    queued,
-                    ..LoadSignal::default()
-                };
-                match random.below(5) {
-                    0 => std::format!("{:?}", policy.on_idle(|_| signal).next_victim()),
-                    1 => std::format!("{:?}", policy.on_enqueue(0, |_| u64::from(queued))),
-                    2 => std::format!("{:?}", policy.on_publish(Nanos(now), &signal)),
-                    3 => std::format!("{:?}", policy.on_balance(Nanos(now), |_| signal)),
-                    _ => {
-                        policy.on_events(
-                            Nanos(now),
-                            Nanos(0),
-                            Activity {
-                                events: queued,
-                                active: queued,
-                            },
-                        );
-                        std::format!("{:?}", policy.on_wait(Nanos(now + 1)))
-                    }
-                }
-            })
-            .collect()
-    }
-
-    #[test]
-    fn one_recorded_stream_of_events_gives_identical_decisions() {
-        assert_eq!(decisions(7), decisions(7));
-        assert_ne!(decisions(7), decisions(8));
+    /// The average time of one poll of a task, in nanoseconds.
+    #[must_use]
+    pub fn service_ns(&self) -> u32 {
+        u32::try_from(self.service.mean_ns()).unwrap_or(u32::MAX)
     }
 }

@@ -1,130 +1,390 @@
-//! The order in which an idle worker looks for work at others.
+//! How a worker without tasks looks for some at others.
 //!
-//! First the worker whose signal promises most in a small sample that starts at random. Reading all
-//! signals would send every thief to the same, perhaps stale, victim; the best of a few keeps most
-//! of the gain without the herd, and its cost does not grow with the number of workers. Then every
-//! other worker once, from a random start, so that no work is overlooked and the search never does
-//! worse than plain random stealing. The thief takes half of what it finds; when the search ends,
-//! it parks.
+//! Naively going to the most loaded by stale signals is worse than chance: all thieves go to the
+//! same victim, and find it empty. What helps is this order, each stage when the one before has
+//! found nothing:
+//!
+//! 0. *Hint*: where somebody asked for help.
+//! 1. *Near*: the own domain, by length and age of its queues as signalled, less the thieves that
+//!    are on their way; or another of three sampled domains, if tasks wait there far longer.
+//! 2. *Far*, once it has been idle for half the price of a far move: a domain of a sample, with a
+//!    probability that grows with what waits there and falls with the price, at most twice; then
+//!    one worker at random, whatever signals say: with that floor no work is out of sight for good.
+//! 3. *Linger*: look at the own domain's signals now and then, for twice the time a wake takes.
+//! 4. Park. The mechanism then looks once more at the queues themselves, and gives what it sees as
+//!    a hint.
+//!
+//! Each stage reads a bounded number of signals, at any number of workers. Without signals it is
+//! plain random stealing: each other worker once, from a random start.
 
 use crate::random::Random;
-use crate::{LoadSignal, WorkerId};
+use crate::service::Service;
+use crate::topology::{Domain, Tier, Topology};
+use crate::view::View;
+use crate::{Elements, LoadSignal, Nanos, Prices, WorkerId};
 
-/// How many signals are read for the promising candidate.
-const SAMPLE: usize = 8;
+/// Visits to the own domain in a row.
+const NEAR_TRIES: u8 = 4;
+/// Visits to other domains by their aggregates.
+const FAR_TRIES: u8 = 2;
+/// Domains read for one visit of the near stage, one of them in the own node.
+const PULL_SAMPLE: usize = 3;
+/// Domains read for one visit of the far stage, half of them in the own node.
+const FAR_SAMPLE: usize = 8;
+/// A domain of the own node is so many times as likely as one beyond it.
+const NODE_BIAS: u64 = 4;
+/// While lingering, signals are read this many times in the time that a wake takes.
+const READS_PER_WAKE: u64 = 10;
 
-/// One search for a victim; ask for [`next_victim`](Self::next_victim) until something is found.
+/// What an idle worker should do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Try to take tasks from this worker.
+    Probe(Probe),
+    /// Do nothing for so long, or until a hint comes.
+    Rest(Nanos),
+    /// Park, after a last look at the queues themselves.
+    Park,
+}
+
+/// A visit to a victim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probe {
+    /// Where to look.
+    pub victim: WorkerId,
+    /// Whether to take half of what is there, rather than one task.
+    pub half: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Near,
+    Far,
+    Linger,
+    /// Without signals: each other worker from here, and how many are left.
+    Pass {
+        cursor: usize,
+        left: usize,
+    },
+}
+
+/// One search, from the last task to the next.
 #[derive(Debug, Clone)]
-pub struct Search {
-    me: usize,
-    workers: usize,
-    favourite: Option<WorkerId>,
-    /// Next worker of the full pass.
-    cursor: usize,
-    /// Workers of the full pass that are left.
-    left: usize,
+pub(crate) struct Search {
+    stage: Stage,
+    since: Nanos,
+    hint: Option<WorkerId>,
+    near_left: u8,
+    far_left: u8,
+    pull: bool,
+    far_done: bool,
+}
+
+/// What all stages decide with.
+pub(crate) struct Context<'a, V: ?Sized> {
+    pub(crate) now: Nanos,
+    pub(crate) me: WorkerId,
+    pub(crate) topology: &'a Topology,
+    pub(crate) prices: &'a Prices,
+    pub(crate) elements: &'a Elements,
+    pub(crate) service: &'a Service,
+    pub(crate) random: &'a mut Random,
+    pub(crate) view: &'a V,
 }
 
 impl Search {
-    pub(crate) fn new(
-        me: WorkerId,
-        workers: usize,
-        random: &mut Random,
-        signals: Option<&dyn Fn(WorkerId) -> LoadSignal>,
-    ) -> Self {
-        let mut search = Self {
-            me: me.index(),
-            workers,
-            favourite: None,
-            cursor: 0,
-            left: workers,
+    /// Begins a search; `hint` is where tasks have been seen.
+    pub(crate) fn new(now: Nanos, hint: Option<WorkerId>, elements: &Elements) -> Self {
+        let stage = if elements.signals {
+            Stage::Near
+        } else {
+            Stage::Pass {
+                cursor: 0,
+                left: usize::MAX,
+            }
         };
-        if workers > 1 {
-            search.cursor = random.below(workers);
-            search.favourite = signals.and_then(|read| favourite(me, workers, random, read));
+        Self {
+            stage,
+            since: now,
+            hint,
+            near_left: NEAR_TRIES,
+            far_left: FAR_TRIES,
+            pull: elements.age_pull,
+            far_done: false,
         }
-        search
     }
 
-    /// The next worker to steal from; `None` when all have been tried and the worker should park.
-    pub fn next_victim(&mut self) -> Option<WorkerId> {
-        if let Some(favourite) = self.favourite.take() {
-            return Some(favourite);
+    /// Somebody asks for help while the worker rests.
+    pub(crate) fn poke(&mut self, hint: Option<WorkerId>) {
+        self.hint = hint;
+        self.near_left = NEAR_TRIES;
+        if self.stage == Stage::Linger {
+            self.stage = Stage::Near;
         }
-        while self.left > 0 {
-            let candidate = self.cursor;
-            self.cursor = (self.cursor + 1) % self.workers;
-            self.left -= 1;
-            if candidate != self.me {
-                return Some(WorkerId::new(candidate));
+    }
+
+    pub(crate) fn step<V: View + ?Sized>(&mut self, mut context: Context<'_, V>) -> Step {
+        if context.topology.workers() == 1 {
+            return Step::Park;
+        }
+        if let Some(victim) = self.hint.take().filter(|hint| *hint != context.me) {
+            return context.probe(victim);
+        }
+        loop {
+            match self.stage {
+                Stage::Near => {
+                    if let Some(victim) = self.near(&mut context) {
+                        return context.probe(victim);
+                    }
+                    let far_due = !self.far_done && context.far_is_due(self.since);
+                    self.stage = if far_due { Stage::Far } else { Stage::Linger };
+                }
+                Stage::Far => return self.far(&mut context),
+                Stage::Linger => {
+                    let left = context.linger_ns(self.since);
+                    if left > 0 {
+                        self.stage = Stage::Near;
+                        self.near_left = NEAR_TRIES;
+                        let pause = context.prices.wake.0 / READS_PER_WAKE;
+                        return Step::Rest(Nanos(pause.clamp(1, left)));
+                    }
+                    if self.far_done {
+                        return Step::Park;
+                    }
+                    self.stage = Stage::Far;
+                }
+                Stage::Pass { cursor, left } => {
+                    let Some(victim) = self.pass(&mut context, cursor, left) else {
+                        return Step::Park;
+                    };
+                    return context.probe(victim);
+                }
             }
         }
-        None
     }
-}
 
-/// The most promising of a sample of neighbours; `None` if none shows work.
-fn favourite(
-    me: WorkerId,
-    workers: usize,
-    random: &mut Random,
-    read: &dyn Fn(WorkerId) -> LoadSignal,
-) -> Option<WorkerId> {
-    let others = workers - 1;
-    let start = random.below(others);
-    let mut best = (0, None);
-    for step in 0..SAMPLE.min(others) {
-        let candidate = WorkerId::new((me.index() + 1 + (start + step) % others) % workers);
-        let work = read(candidate).work_ns();
-        if work > best.0 {
-            best = (work, Some(candidate));
+    fn near<V: View + ?Sized>(&mut self, context: &mut Context<'_, V>) -> Option<WorkerId> {
+        self.near_left = self.near_left.checked_sub(1)?;
+        let own = context.topology.domain(context.me);
+        if core::mem::take(&mut self.pull)
+            && let Some(domain) = context.longer_waiting_domain(own)
+            && let Some(victim) = context.best_of(domain)
+        {
+            return Some(victim);
         }
-    }
-    best.1
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::vec::Vec;
-
-    fn victims(mut search: Search) -> Vec<usize> {
-        core::iter::from_fn(|| search.next_victim())
-            .map(WorkerId::index)
-            .collect()
+        context.best_of(own)
     }
 
-    #[test]
-    fn a_search_without_signals_tries_every_other_worker_once() {
-        for seed in 0..50 {
-            let search = Search::new(WorkerId::new(3), 8, &mut Random::new(seed), None);
-            let mut tried = victims(search);
-            tried.sort_unstable();
-            assert_eq!(tried, [0, 1, 2, 4, 5, 6, 7]);
+    /// A visit by aggregate while there are any left, then one at random.
+    fn far<V: View + ?Sized>(&mut self, context: &mut Context<'_, V>) -> Step {
+        while context.elements.far && self.far_left > 0 {
+            self.far_left -= 1;
+            let domain = context.promising_domain();
+            if let Some(victim) = domain.and_then(|domain| context.best_of(domain)) {
+                return context.probe(victim);
+            }
         }
+        self.far_done = true;
+        self.stage = Stage::Near;
+        self.near_left = 1;
+        let workers = context.topology.workers();
+        let step = 1 + context.random.below(workers - 1);
+        context.probe(WorkerId::new((context.me.index() + step) % workers))
     }
 
-    #[test]
-    fn a_lone_worker_has_no_victim() {
-        let signals = |_: WorkerId| LoadSignal::default();
-        let search = Search::new(WorkerId::new(0), 1, &mut Random::new(1), Some(&signals));
-        assert!(victims(search).is_empty());
-    }
-
-    #[test]
-    fn a_busy_worker_is_usually_tried_first_and_all_are_still_tried() {
-        let signals = |worker: WorkerId| LoadSignal {
-            queued: if worker.index() == 5 { 100 } else { 0 },
-            ..LoadSignal::default()
+    fn pass<V: View + ?Sized>(
+        &mut self,
+        context: &mut Context<'_, V>,
+        cursor: usize,
+        left: usize,
+    ) -> Option<WorkerId> {
+        let workers = context.topology.workers();
+        let (mut cursor, mut left) = if left == usize::MAX {
+            (context.random.below(workers), workers)
+        } else {
+            (cursor, left)
         };
-        let mut first = 0;
-        for seed in 0..200 {
-            let mut random = Random::new(seed);
-            let search = Search::new(WorkerId::new(0), 8, &mut random, Some(&signals));
-            let tried = victims(search);
-            first += usize::from(tried[0] == 5);
-            assert!((1..8).all(|worker| tried.contains(&worker)));
+        if left > 0 && cursor == context.me.index() {
+            cursor = (cursor + 1) % workers;
+            left -= 1;
         }
-        assert!(first > 100, "tried first in {first} of 200 searches");
+        let next = Stage::Pass {
+            cursor: (cursor + 1) % workers,
+            left: left.checked_sub(1)?,
+        };
+        self.stage = next;
+        Some(WorkerId::new(cursor))
     }
+}
+
+impl<V: View + ?Sized> Context<'_, V> {
+    fn probe(&self, victim: WorkerId) -> Step {
+        let near = self.topology.tier(self.me, victim) <= Tier::Llc;
+        let half = !near || self.elements.near_half;
+        Step::Probe(Probe { victim, half })
+    }
+
+    fn refill_ns(&self, tier: Tier) -> u64 {
+        if self.elements.prices {
+            self.prices.refill_ns(tier)
+        } else {
+            0
+        }
+    }
+
+    fn probe_ns(&self, tier: Tier) -> u64 {
+        if self.elements.prices {
+            self.prices.probe_ns(tier)
+        } else {
+            0
+        }
+    }
+
+    fn far_is_due(&self, since: Nanos) -> bool {
+        self.now.since(since).0 >= self.refill_ns(Tier::Far) / 2
+    }
+
+    /// How long the worker still stays awake.
+    fn linger_ns(&self, since: Nanos) -> u64 {
+        let linger = if self.elements.linger {
+            2 * self.prices.wake.0
+        } else {
+            0
+        };
+        linger.saturating_sub(self.now.since(since).0)
+    }
+
+    /// A wait of so long, expressed as queued work: where service varies much, it tells more than
+    /// the length of the queue.
+    fn age_as_work(&self, age: Nanos) -> u64 {
+        if !self.elements.age_key {
+            return 0;
+        }
+        let residual = self.service.residual_ns();
+        (u128::from(age.0) * u128::from(residual) / u128::from(self.service.mean_ns()))
+            .min(u128::from(u64::MAX / 4)) as u64
+    }
+
+    /// What a signal promises; zero if others are on their way to all of it.
+    fn promise(&self, worker: WorkerId, signal: &LoadSignal) -> u64 {
+        let claims = if self.elements.claims {
+            self.view.claims(worker)
+        } else {
+            0
+        };
+        let queued = u64::from(signal.queued.saturating_sub(claims));
+        if queued == 0 {
+            return 0;
+        }
+        let age = self.age_as_work(self.now.since(signal.head));
+        self.decayed(queued * self.service.mean_ns() + age, signal.stamp)
+    }
+
+    fn decayed(&self, promise: u64, stamp: Nanos) -> u64 {
+        match self.elements.half_life {
+            None => promise,
+            Some(half_life) => {
+                let lives = self.now.since(stamp).0 / half_life.0.max(1);
+                (promise >> lives.min(63)).max(1)
+            }
+        }
+    }
+
+    /// The member of a domain that promises most; `None` if none shows work.
+    fn best_of(&mut self, domain: Domain) -> Option<WorkerId> {
+        let members = self.topology.members(domain);
+        let start = self.random.below(members.len());
+        let mut best = (0, None);
+        for step in 0..members.len() {
+            let worker = members[(start + step) % members.len()];
+            if worker != self.me {
+                let promise = self.promise(worker, &self.view.signal(worker));
+                if promise > best.0 {
+                    best = (promise, Some(worker));
+                }
+            }
+        }
+        best.1
+    }
+
+    /// A sampled domain in which somebody waits so much longer than in the own one that a move
+    /// pays.
+    fn longer_waiting_domain(&mut self, own: Domain) -> Option<Domain> {
+        let mine = self.oldest_in(own);
+        let mut best = (0, None);
+        for draw in 0..PULL_SAMPLE {
+            let Some(domain) = self.other_domain(own, draw == 0) else {
+                continue;
+            };
+            let Some(head) = self.view.aggregate(domain).head else {
+                continue;
+            };
+            let refill = self.refill_ns(self.topology.tier_of(self.me, domain));
+            let mean = self.service.mean_ns();
+            let more = (u128::from(mine) * u128::from(10 * refill) / u128::from(mean)) as u64;
+            let limit = mine + more + 4 * mean + 4 * refill;
+            let waits = self.now.since(head).0;
+            if waits > limit && waits > best.0 {
+                best = (waits, Some(domain));
+            }
+        }
+        best.1
+    }
+
+    fn oldest_in(&self, domain: Domain) -> u64 {
+        let members = self.topology.members(domain).iter();
+        let waits = members.filter_map(|&worker| self.view.signal(worker).waiting_since());
+        waits.map(|head| self.now.since(head).0).max().unwrap_or(0)
+    }
+
+    /// Another domain, of the own node or of all.
+    fn other_domain(&mut self, own: Domain, of_node: bool) -> Option<Domain> {
+        other_domain(self.topology, self.random, own, of_node)
+    }
+
+    /// One of a sample of other domains, drawn by what waits there less what moving it costs.
+    fn promising_domain(&mut self) -> Option<Domain> {
+        let own = self.topology.domain(self.me);
+        let mut chosen = None;
+        let mut total = 0;
+        for draw in 0..FAR_SAMPLE {
+            let Some(domain) = self.other_domain(own, draw % 2 == 0) else {
+                continue;
+            };
+            let aggregate = self.view.aggregate(domain);
+            let Some(head) = aggregate.head else { continue };
+            let tier = self.topology.tier_of(self.me, domain);
+            let waits = u64::from(aggregate.queued) * self.service.mean_ns()
+                + self.age_as_work(self.now.since(head));
+            let price = 4 * (self.refill_ns(tier) + 2 * self.probe_ns(tier));
+            let bias = if tier < Tier::Far { NODE_BIAS } else { 1 };
+            // In units of 2¹⁰ ns, and bounded, so that the sum fits the generator.
+            let weight = (bias * (waits.saturating_sub(price) >> 10)).min(1 << 28) as usize;
+            total += weight;
+            if weight > 0 && self.random.below(total) < weight {
+                chosen = Some(domain);
+            }
+        }
+        chosen
+    }
+}
+
+/// Another domain than `own`, of its node or of all, at random; `None` if there is none.
+pub(crate) fn other_domain(
+    topology: &Topology,
+    random: &mut Random,
+    own: Domain,
+    of_node: bool,
+) -> Option<Domain> {
+    let range = if of_node {
+        topology.node(own)
+    } else {
+        0..topology.domains().len()
+    };
+    if range.len() < 2 {
+        return None;
+    }
+    let step = 1 + random.below(range.len() - 1);
+    let index = range.start + (own.index() - range.start + step) % range.len();
+    Some(topology.nth(index))
 }

@@ -1,7 +1,8 @@
 //! What a worker tells the others about its load, and when it tells it.
 //!
-//! A signal is written only by its worker and read by all, so it may be stale. Decisions that use
-//! it must survive that: it biases a choice, it never is the only reason for one.
+//! A signal is written by its worker, corrected by a thief that has seen the truth, and read by
+//! all, so it may be stale. Decisions that use it must survive that: it biases a choice, it never
+//! is the only reason for one.
 
 use crate::Nanos;
 
@@ -10,6 +11,8 @@ use crate::Nanos;
 pub struct LoadSignal {
     /// Tasks that wait in its stealable queue.
     pub queued: u32,
+    /// Since when the oldest of them waits; meaningless if there is none.
+    pub head: Nanos,
     /// Average time of one poll of a task, in nanoseconds.
     pub service_ns: u32,
     /// Part of the time that it has worked lately, in thousandths.
@@ -30,73 +33,131 @@ impl LoadSignal {
     pub fn work_ns(&self) -> u64 {
         u64::from(self.queued) * u64::from(self.service_ns.max(1))
     }
+
+    /// Since when the oldest queued task waits, if any does.
+    #[must_use]
+    pub fn waiting_since(&self) -> Option<Nanos> {
+        (self.queued > 0).then_some(self.head)
+    }
 }
 
-/// Decides when a worker publishes: at once when its queue crosses a power of two (so also when it
-/// becomes non-empty or empty), otherwise at a bounded rate.
+/// The state of a queue as its owner, or a thief that has just been there, knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Queue {
+    /// Tasks that wait.
+    pub length: u32,
+    /// Since when the oldest of them waits; meaningless if there is none.
+    pub head: Nanos,
+}
+
+/// Why a worker might publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// Nothing special: the bounded rate applies.
+    Routine,
+    /// It parks or has been woken.
+    Parking,
+    /// Its queue has become non-empty and nobody could be asked to help: a cry for thieves.
+    Cry,
+}
+
+/// Decides when a worker publishes: at a bounded rate, but at once where silence would mislead.
 #[derive(Debug, Clone)]
 pub(crate) struct Publisher {
     interval: Nanos,
-    last: LoadSignal,
+    cry: bool,
+    last: Nanos,
 }
 
 impl Publisher {
-    pub(crate) fn new(interval: Nanos) -> Self {
+    pub(crate) fn new(interval: Nanos, cry: bool) -> Self {
         Self {
             interval,
-            last: LoadSignal::default(),
+            cry,
+            last: Nanos(0),
         }
     }
 
-    pub(crate) fn decide(&mut self, now: Nanos, signal: &LoadSignal) -> bool {
-        let crossed = magnitude(signal.queued) != magnitude(self.last.queued);
-        let publish = crossed || now.since(self.last.stamp) >= self.interval;
+    pub(crate) fn decide(&mut self, now: Nanos, occasion: Occasion) -> bool {
+        let at_once = match occasion {
+            Occasion::Routine => false,
+            Occasion::Parking => true,
+            Occasion::Cry => self.cry,
+        };
+        let publish = at_once || now.since(self.last) >= self.interval;
         if publish {
-            self.last = LoadSignal {
-                stamp: now,
-                ..*signal
-            };
+            self.last = now;
         }
         publish
     }
 }
 
-/// Number of binary digits: changes exactly when a count crosses a power of two.
-fn magnitude(count: u32) -> u32 {
-    u32::BITS - count.leading_zeros()
+/// Estimates since when the head of a queue waits where tasks carry no time of their own: from
+/// how many have ever been queued, and how many are there now.
+///
+/// It remembers when a certain task was the youngest. Until that one has left, the head is at least
+/// as old; once it has, the head is younger, by at most the time between two calls.
+#[derive(Debug, Clone, Default)]
+pub struct HeadClock {
+    /// How many had been queued when the remembered task was the youngest, and when that was.
+    mark: (u64, Nanos),
+}
+
+impl HeadClock {
+    /// The head of a queue into which `queued_ever` tasks have come and `length` of them are left.
+    pub fn observe(&mut self, now: Nanos, queued_ever: u64, length: u32) -> Queue {
+        let gone = queued_ever.saturating_sub(u64::from(length));
+        let head = self.mark.1;
+        if gone >= self.mark.0 {
+            self.mark = (queued_ever, now);
+        }
+        Queue { length, head }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn queued(queued: u32) -> LoadSignal {
-        LoadSignal {
-            queued,
-            ..LoadSignal::default()
+    #[test]
+    fn ordinary_changes_wait_for_the_interval() {
+        let mut publisher = Publisher::new(Nanos(50_000), true);
+        assert!(publisher.decide(Nanos(100_000), Occasion::Routine));
+        assert!(!publisher.decide(Nanos(149_999), Occasion::Routine));
+        assert!(publisher.decide(Nanos(150_000), Occasion::Routine));
+    }
+
+    #[test]
+    fn a_cry_and_parking_are_published_at_once() {
+        let mut publisher = Publisher::new(Nanos(50_000), true);
+        assert!(publisher.decide(Nanos(100_000), Occasion::Routine));
+        assert!(publisher.decide(Nanos(100_001), Occasion::Cry));
+        assert!(publisher.decide(Nanos(100_002), Occasion::Parking));
+    }
+
+    #[test]
+    fn a_switched_off_cry_is_an_ordinary_change() {
+        let mut publisher = Publisher::new(Nanos(50_000), false);
+        assert!(publisher.decide(Nanos(100_000), Occasion::Routine));
+        assert!(!publisher.decide(Nanos(100_001), Occasion::Cry));
+    }
+
+    #[test]
+    fn the_head_of_a_queue_that_stands_still_grows_old() {
+        let mut clock = HeadClock::default();
+        clock.observe(Nanos(1_000), 5, 5);
+        for now in [2_000, 3_000, 9_000] {
+            assert!(clock.observe(Nanos(now), 5, 5).head <= Nanos(1_000));
         }
     }
 
     #[test]
-    fn becoming_non_empty_is_published_at_once() {
-        let mut publisher = Publisher::new(Nanos(50_000));
-        assert!(publisher.decide(Nanos(100_000), &queued(0)));
-        assert!(publisher.decide(Nanos(100_001), &queued(1)));
-    }
-
-    #[test]
-    fn small_changes_wait_for_the_interval() {
-        let mut publisher = Publisher::new(Nanos(50_000));
-        assert!(publisher.decide(Nanos(100_000), &queued(5)));
-        assert!(!publisher.decide(Nanos(149_999), &queued(7)));
-        assert!(publisher.decide(Nanos(150_000), &queued(7)));
-    }
-
-    #[test]
-    fn crossing_a_power_of_two_is_published_at_once() {
-        let mut publisher = Publisher::new(Nanos(50_000));
-        assert!(publisher.decide(Nanos(100_000), &queued(7)));
-        assert!(publisher.decide(Nanos(100_001), &queued(8)));
-        assert!(!publisher.decide(Nanos(100_002), &queued(9)));
+    fn the_head_of_a_queue_that_flows_is_young() {
+        let mut clock = HeadClock::default();
+        for round in 1..100 {
+            let now = Nanos(round * 1_000);
+            let queue = clock.observe(now, round * 10, 5);
+            assert!(now.since(queue.head) <= Nanos(1_000), "round {round}");
+        }
     }
 }

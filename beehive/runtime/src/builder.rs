@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use beehive_policy::{Config, Weights, WorkerId};
+use beehive_policy::{Config, Elements, Topology, Weights, WorkerId};
 use beehive_task::JoinError;
 
 use crate::blocking::Limits;
@@ -259,6 +259,7 @@ impl Builder {
         Runtime::start(Settings {
             workers,
             backend,
+            topology: Arc::new(affinity.topology(workers)),
             affinity,
             gather,
             balance,
@@ -278,6 +279,7 @@ pub(crate) struct Settings {
     pub(crate) workers: usize,
     pub(crate) backend: Backend,
     pub(crate) affinity: Affinity,
+    pub(crate) topology: Arc<Topology>,
     gather: bool,
     balance: bool,
     signals: bool,
@@ -293,11 +295,14 @@ impl Settings {
     /// The policy's configuration for one worker.
     pub(crate) fn policy(&self, me: WorkerId) -> Config {
         Config {
-            signals: self.signals,
+            elements: Elements {
+                signals: self.signals,
+                ..Elements::ALL
+            },
             gather: self.gather,
             // Without signals nothing is known of the other workers.
             balance: self.balance && self.signals,
-            ..Config::new(me, self.workers)
+            ..Config::new(me, self.topology.clone())
         }
     }
 }

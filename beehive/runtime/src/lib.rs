@@ -45,6 +45,7 @@ pub mod net;
 pub mod options;
 mod panic;
 pub mod pipe;
+mod policy;
 mod probe;
 pub mod process;
 mod queues;

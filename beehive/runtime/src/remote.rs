@@ -17,7 +17,7 @@ use std::sync::atomic::{
     AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst,
 };
 
-use beehive_policy::{LoadSignal, Nanos};
+use beehive_policy::{Aggregate, LoadSignal, Nanos, Queue, WorkerId};
 use beehive_task::wheel::TimerKey;
 use crossbeam_utils::CachePadded;
 use hallows_lockfree::deque::Stealer;
@@ -32,6 +32,8 @@ use crate::stall::watch::Watch;
 
 const RUNNING: u8 = 0;
 const PARKED: u8 = 1;
+/// No worker is named.
+const NOBODY: u32 = u32::MAX;
 
 /// What arrives in a worker's inbox.
 pub(crate) enum Message {
@@ -56,6 +58,8 @@ pub(crate) struct Remote {
     state: AtomicU8,
     /// Given by whoever woke this worker to search for tasks; each counts as a searching worker.
     search_tokens: AtomicU32,
+    /// Where whoever woke this worker last has seen tasks.
+    hint: AtomicU32,
     signal: CachePadded<SignalCell>,
     /// Of the preemptible task that runs there.
     pub(crate) slice_end: SliceEnd,
@@ -77,6 +81,7 @@ impl Remote {
             attention: CachePadded::new(AtomicBool::new(false)),
             state: AtomicU8::new(RUNNING),
             search_tokens: AtomicU32::new(0),
+            hint: AtomicU32::new(NOBODY),
             signal: CachePadded::new(SignalCell::default()),
             slice_end: SliceEnd::new(),
             watch: CachePadded::new(Watch::new()),
@@ -132,8 +137,11 @@ impl Remote {
         self.state.store(RUNNING, SeqCst);
     }
 
-    /// Wakes the worker to search; the caller has counted it as searching.
-    pub(crate) fn send_searching(&self) {
+    /// Wakes the worker to search, at first where it is told; the caller has counted it as
+    /// searching.
+    pub(crate) fn send_searching(&self, hint: Option<WorkerId>) {
+        let hint = hint.map_or(NOBODY, |worker| worker.index() as u32);
+        self.hint.store(hint, Relaxed);
         self.search_tokens.fetch_add(1, SeqCst);
         self.nudge();
     }
@@ -148,6 +156,20 @@ impl Remote {
         given
     }
 
+    /// Where it has been told to search, once.
+    pub(crate) fn take_hint(&self) -> Option<WorkerId> {
+        if self.hint.load(Relaxed) == NOBODY {
+            return None;
+        }
+        let hint = self.hint.swap(NOBODY, Relaxed);
+        (hint != NOBODY).then(|| WorkerId::new(hint as usize))
+    }
+
+    /// Whether tasks are queued here that others may take.
+    pub(crate) fn has_stealable(&self) -> bool {
+        !self.stealer.is_empty() || !self.others.is_empty()
+    }
+
     /// Becomes readable when the worker is to be woken from its wait.
     pub(crate) fn wake_fd(&self) -> BorrowedFd<'_> {
         self.wake.as_fd()
@@ -158,13 +180,14 @@ impl Remote {
     }
 }
 
-/// A load signal in atomics: written by its worker only, read by anybody.
+/// A load signal in atomics: written by its worker, corrected by thieves, read by anybody.
 ///
 /// Fields are read one by one, so a reader may see a mixture of two signals; decisions that use
 /// signals must bear staleness anyway.
 #[derive(Default)]
 pub(crate) struct SignalCell {
     queued: AtomicU32,
+    head: AtomicU64,
     service_ns: AtomicU32,
     busy_permille: AtomicU32,
     connections: AtomicU32,
@@ -177,6 +200,7 @@ impl SignalCell {
     pub(crate) fn load(&self) -> LoadSignal {
         LoadSignal {
             queued: self.queued.load(Relaxed),
+            head: Nanos(self.head.load(Relaxed)),
             service_ns: self.service_ns.load(Relaxed),
             busy_permille: self.busy_permille.load(Relaxed),
             parked: false,
@@ -189,9 +213,23 @@ impl SignalCell {
     /// Publishes queue, service time and load; connections are always current.
     pub(crate) fn publish(&self, signal: &LoadSignal) {
         self.queued.store(signal.queued, Relaxed);
+        self.head.store(signal.head.0, Relaxed);
         self.service_ns.store(signal.service_ns, Relaxed);
         self.busy_permille.store(signal.busy_permille, Relaxed);
         self.stamp.store(signal.stamp.0, Relaxed);
+    }
+
+    /// How many tasks the others believe to be queued here.
+    pub(crate) fn queued(&self) -> u32 {
+        self.queued.load(Relaxed)
+    }
+
+    /// A thief has seen how long the queue is. Writes only what is news, to leave the line where
+    /// it is.
+    pub(crate) fn correct(&self, queue: Queue) {
+        if self.queued() != queue.length {
+            self.queued.store(queue.length, Relaxed);
+        }
     }
 
     /// A connection has come to live at this worker.
@@ -203,6 +241,38 @@ impl SignalCell {
     /// A connection of this worker has gone.
     pub(crate) fn connection_left(&self) {
         self.connections.fetch_sub(1, Relaxed);
+    }
+}
+
+/// The load of a domain in atomics: written by its members, read by other domains.
+pub(crate) struct AggregateCell {
+    queued: AtomicU32,
+    /// The greatest number if no task waits.
+    head: AtomicU64,
+}
+
+impl Default for AggregateCell {
+    fn default() -> Self {
+        Self {
+            queued: AtomicU32::new(0),
+            head: AtomicU64::new(u64::MAX),
+        }
+    }
+}
+
+impl AggregateCell {
+    pub(crate) fn load(&self) -> Aggregate {
+        let head = self.head.load(Relaxed);
+        Aggregate {
+            queued: self.queued.load(Relaxed),
+            head: (head != u64::MAX).then_some(Nanos(head)),
+        }
+    }
+
+    pub(crate) fn publish(&self, aggregate: Aggregate) {
+        self.queued.store(aggregate.queued, Relaxed);
+        let head = aggregate.head.map_or(u64::MAX, |head| head.0);
+        self.head.store(head, Relaxed);
     }
 }
 

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::JoinHandle as ThreadHandle;
 use std::time::{Duration, Instant};
 
-use beehive_policy::{Policy, WorkerId};
+use beehive_policy::WorkerId;
 use hallows_lockfree::deque::Worker as Deque;
 use parking_lot::{Condvar, Mutex};
 
@@ -22,6 +22,7 @@ use crate::driver;
 use crate::dump::registry::Registry;
 use crate::fork;
 use crate::handle::Handle;
+use crate::policy::Policy;
 use crate::queues::ClassQueues;
 use crate::remote::Remote;
 use crate::scope::{self, Scope};
@@ -70,7 +71,13 @@ impl Runtime {
         }
         let outside = settings.policy(WorkerId::new(0));
         let blocking = Pool::new(settings.blocking);
-        let mut shared = Shared::new(remotes, Policy::new(&outside), outside.balance, blocking);
+        let mut shared = Shared::new(
+            remotes,
+            settings.topology.clone(),
+            Policy::new(&outside),
+            outside.balance,
+            blocking,
+        );
         shared.panics = settings.panics.clone();
         shared.tasks = settings
             .task_dump

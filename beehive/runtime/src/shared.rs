@@ -9,6 +9,17 @@
 //!    only then looks once more at all queues ([`Shared::work_visible`]).
 //! 3. The last searching worker that finds a task passes the duty on, if more tasks are visible.
 //!
+//! The policy says where a searching worker looks first and whom to wake, but neither is left to it
+//! alone: no worker parks before it has looked at every queue, and a task that was queued has somebody
+//! woken for it. There is one exception each:
+//! - A task that is alone in its queue and whose worker seems quick is left to it; the worker that
+//!   leaves it sleeps for at most 50 µs (see `worker`).
+//! - Where workers share no cache, the policy may refuse to wake one beyond the own cache for a task
+//!   just queued. Whoever queued it asks again at the start of its next turn, and then somebody is
+//!   woken at any price: the task waits at most for one turn of its worker. A poll that makes the turn
+//!   long is noticed by the monitor (see `stall`), which also wakes somebody at any price. Tasks of
+//!   other classes than normal are never refused.
+//!
 //! A lone worker is not in the parked set, as it need not be chosen: it is nudged (see `remote`).
 //!
 //! All of it is sequentially consistent: either the queuer sees the searcher or the parked bit, or
@@ -20,7 +31,10 @@ use std::sync::atomic::{
 };
 use std::time::Instant;
 
-use beehive_policy::{Class, LoadSignal, Nanos, Placement, Policy, WorkerId};
+use beehive_policy::{
+    Aggregate, Class, Domain, Help, LoadSignal, Moment, Nanos, Placement, Queue, Tier, Topology,
+    View, WorkerId,
+};
 use beehive_task::list::TaskList;
 use beehive_task::live::LiveSet;
 use crossbeam_utils::CachePadded;
@@ -35,8 +49,9 @@ use crate::entrance::Entrance;
 use crate::fork;
 use crate::options::{Task, TaskMeta, TaskOptions};
 use crate::panic::Panics;
+use crate::policy::Policy;
 use crate::queues::SharedQueues;
-use crate::remote::Remote;
+use crate::remote::{AggregateCell, Remote};
 use crate::stall::monitor::Alarm;
 
 /// State common to all workers of a runtime.
@@ -61,6 +76,12 @@ pub(crate) struct Shared {
     pub(crate) tasks: Option<Registry>,
     /// Threads for what blocks.
     pub(crate) blocking: Arc<Pool>,
+    topology: Arc<Topology>,
+    /// What is queued in each domain, where there are several.
+    aggregates: Box<[CachePadded<AggregateCell>]>,
+    /// Whether some workers share no cache, so that to wake one may cost more than it saves.
+    caches_differ: bool,
+    /// The parked members of each domain.
     parked: Box<[AtomicU64]>,
     searching: CachePadded<AtomicUsize>,
     stopping: AtomicBool,
@@ -89,6 +110,7 @@ pub(crate) struct Outside {
 impl Shared {
     pub(crate) fn new(
         remotes: Vec<Arc<Remote>>,
+        topology: Arc<Topology>,
         policy: Policy,
         balance: bool,
         blocking: Arc<Pool>,
@@ -104,9 +126,12 @@ impl Shared {
             live: (0..workers).map(|_| CachePadded::default()).collect(),
             tasks: None,
             blocking,
-            parked: (0..workers.div_ceil(64))
-                .map(|_| AtomicU64::new(0))
-                .collect(),
+            aggregates: topology.domains().map(|_| CachePadded::default()).collect(),
+            parked: topology.domains().map(|_| AtomicU64::new(0)).collect(),
+            caches_differ: (1..workers)
+                .map(WorkerId::new)
+                .any(|worker| topology.tier(WorkerId::new(0), worker) > Tier::Llc),
+            topology,
             searching: CachePadded::default(),
             stopping: AtomicBool::new(false),
             shutdown: CancellationToken::new(),
@@ -136,8 +161,7 @@ impl Shared {
         } else if let [only] = &self.remotes[..] {
             only.nudge();
         } else if self.might_wake() {
-            let woken = self.decide_wake(&mut self.outside.lock().policy);
-            self.wake(woken);
+            self.wake_anybody(&mut self.outside.lock().policy);
         }
     }
 
@@ -162,20 +186,39 @@ impl Shared {
         self.drain();
     }
 
-    /// A worker has queued a stealable task: wake another one if its policy says so.
-    pub(crate) fn offer(&self, policy: &mut Policy) {
+    /// Stealable tasks are queued at `owner`: wake a worker that the policy chooses, if none searches;
+    /// true if one is on its way.
+    pub(crate) fn offer(
+        &self,
+        policy: &mut Policy,
+        now: Nanos,
+        moment: Moment,
+        owner: WorkerId,
+        queue: impl FnOnce() -> Queue,
+    ) -> bool {
         fence(SeqCst);
-        if self.might_wake() {
-            let woken = self.decide_wake(policy);
-            self.wake(woken);
+        if !self.might_wake() {
+            return false;
         }
+        if let Some(Help::Wake(worker) | Help::Poke(worker)) =
+            policy.on_help(now, moment, owner, queue(), self)
+        {
+            return self.wake(worker, Some(owner));
+        }
+        let may_refuse = self.caches_differ && moment == Moment::Push;
+        !may_refuse && self.wake_anybody(policy)
+    }
+
+    /// Stealable tasks are queued somewhere: wake a worker if none searches; true if one is on its way.
+    pub(crate) fn offer_any(&self, policy: &mut Policy) -> bool {
+        fence(SeqCst);
+        self.might_wake() && self.wake_anybody(policy)
     }
 
     /// A worker is in the middle of something long: wakes another one if there is something to take.
     pub(crate) fn rescue(&self) {
         if self.work_visible() && self.might_wake() {
-            let woken = self.decide_wake(&mut self.outside.lock().policy);
-            self.wake(woken);
+            self.wake_anybody(&mut self.outside.lock().policy);
         }
     }
 
@@ -183,18 +226,19 @@ impl Shared {
         self.searching.load(SeqCst) == 0 && self.parked.iter().any(|word| word.load(SeqCst) != 0)
     }
 
-    fn decide_wake(&self, policy: &mut Policy) -> Option<WorkerId> {
-        policy.on_enqueue(self.searching.load(SeqCst), |word| {
-            self.parked[word].load(SeqCst)
-        })
+    fn wake_anybody(&self, policy: &mut Policy) -> bool {
+        let worker = policy.on_unowned(self);
+        worker.is_some_and(|worker| self.wake(worker, None))
     }
 
-    fn wake(&self, worker: Option<WorkerId>) {
-        let Some(worker) = worker else { return };
-        if self.leave_parked(worker) {
+    /// Wakes a worker to search; false if it is not parked, whatever the policy believed.
+    fn wake(&self, worker: WorkerId, hint: Option<WorkerId>) -> bool {
+        let parked = self.leave_parked(worker);
+        if parked {
             self.searching.fetch_add(1, SeqCst);
-            self.remotes[worker.index()].send_searching();
+            self.remotes[worker.index()].send_searching(hint);
         }
+        parked
     }
 
     pub(crate) fn begin_search(&self) {
@@ -207,21 +251,24 @@ impl Shared {
     }
 
     pub(crate) fn enter_parked(&self, worker: WorkerId) {
-        self.parked[worker.index() / 64].fetch_or(1 << (worker.index() % 64), SeqCst);
+        let domain = self.topology.domain(worker);
+        self.parked[domain.index()].fetch_or(self.topology.bit(worker), SeqCst);
     }
 
     /// Clears the worker's parked bit; true if it was set.
     pub(crate) fn leave_parked(&self, worker: WorkerId) -> bool {
-        let bit = 1 << (worker.index() % 64);
-        self.parked[worker.index() / 64].fetch_and(!bit, SeqCst) & bit != 0
+        let bit = self.topology.bit(worker);
+        let domain = self.topology.domain(worker);
+        self.parked[domain.index()].fetch_and(!bit, SeqCst) & bit != 0
     }
 
     /// Whether any stealable task or job is queued anywhere.
     pub(crate) fn work_visible(&self) -> bool {
         // After the parked bit was set: the counterpart of the fence of whoever queues a task.
         fence(SeqCst);
-        let queued = |remote: &Arc<Remote>| !remote.stealer.is_empty() || !remote.others.is_empty();
-        self.has_injected() || self.remotes.iter().any(queued) || !self.jobs.is_empty()
+        self.has_injected()
+            || self.remotes.iter().any(|remote| remote.has_stealable())
+            || !self.jobs.is_empty()
     }
 
     /// Whether a stealable task waits outside the workers' own queues.
@@ -240,29 +287,33 @@ impl Shared {
         fence(SeqCst);
         let mut others = self.remotes.iter().enumerate();
         self.has_injected()
-            || self.oldest_besides(me).is_some()
+            || others.any(|(index, remote)| index != me.index() && remote.has_stealable())
             || !self.jobs.is_empty()
-            || others.any(|(index, remote)| index != me.index() && !remote.others.is_empty())
     }
 
-    /// A task that waits in the queue of another worker, if possible of one where several do: which
-    /// worker, which task, and whether more wait there.
-    pub(crate) fn oldest_besides(&self, me: WorkerId) -> Option<(usize, u32, bool)> {
-        let others = self.remotes.iter().enumerate();
-        others
-            .filter(|&(index, _)| index != me.index())
-            .filter_map(|(index, remote)| {
-                let oldest = remote.stealer.oldest()?;
-                Some((index, oldest, remote.stealer.len() > 1))
-            })
-            .max_by_key(|&(_, _, several)| several)
+    /// A worker at which stealable tasks are queued.
+    pub(crate) fn loaded(&self) -> Option<WorkerId> {
+        let mut remotes = self.remotes.iter();
+        let loaded = remotes.position(|remote| remote.has_stealable());
+        loaded.map(WorkerId::new)
     }
 
     pub(crate) fn signal(&self, worker: WorkerId) -> LoadSignal {
-        let index = worker.index();
+        let domain = self.topology.domain(worker);
+        let parked = self.parked[domain.index()].load(Relaxed);
         LoadSignal {
-            parked: self.parked[index / 64].load(Relaxed) & 1 << (index % 64) != 0,
-            ..self.remotes[index].signal().load()
+            parked: parked & self.topology.bit(worker) != 0,
+            ..self.remotes[worker.index()].signal().load()
+        }
+    }
+
+    /// A worker has published its signal: so has its domain.
+    pub(crate) fn publish_aggregate(&self, worker: WorkerId) {
+        if let [_, _, ..] = self.aggregates[..] {
+            let domain = self.topology.domain(worker);
+            let members = self.topology.members(domain).iter();
+            let signals = members.map(|member| self.remotes[member.index()].signal().load());
+            self.aggregates[domain.index()].publish(Aggregate::of(signals));
         }
     }
 
@@ -363,6 +414,30 @@ impl Shared {
     /// Whether there are tasks that nobody may run any more.
     fn has_doomed(&self) -> bool {
         !self.discarded.is_empty() || self.closed.load(SeqCst) && self.has_injected()
+    }
+}
+
+impl View for Shared {
+    fn signal(&self, worker: WorkerId) -> LoadSignal {
+        self.remotes[worker.index()].signal().load()
+    }
+
+    fn aggregate(&self, domain: Domain) -> Aggregate {
+        self.aggregates[domain.index()].load()
+    }
+
+    /// Not counted: while anybody searches, nobody else is asked.
+    fn claims(&self, _worker: WorkerId) -> u32 {
+        0
+    }
+
+    fn parked(&self, domain: Domain) -> u64 {
+        self.parked[domain.index()].load(SeqCst)
+    }
+
+    /// Nobody: a worker of this runtime waits in its reactor, where it is parked.
+    fn resting(&self, _domain: Domain) -> u64 {
+        0
     }
 }
 

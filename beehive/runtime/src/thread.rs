@@ -8,12 +8,16 @@
 //! events for a few tens of microseconds needs better.
 
 use std::num::NonZero;
+use std::path::Path;
 
 use rustix::thread::{
     CpuSet, current_timer_slack, sched_getaffinity, sched_setaffinity, set_current_timer_slack,
 };
 
-use beehive_policy::WorkerId;
+use beehive_policy::{Place, Topology, WorkerId};
+
+/// Memory nodes that are looked for.
+const NODES_MAX: u32 = 64;
 
 /// Which core each worker is bound to, if any.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +34,14 @@ impl Affinity {
         } else {
             Self::default()
         }
+    }
+
+    /// Where the workers sit. Those that are bound to no core count as neighbours of each other.
+    pub(crate) fn topology(&self, workers: usize) -> Topology {
+        if self.cores.is_empty() {
+            return Topology::uniform(workers);
+        }
+        Topology::new(&self.cores.iter().map(|&cpu| place(cpu)).collect::<Vec<_>>())
     }
 
     /// Makes the calling thread a worker's; the guard restores what was before.
@@ -50,6 +62,23 @@ fn bind(core: usize) -> Option<CpuSet> {
     only.set(core);
     sched_setaffinity(None, &only).ok()?;
     Some(before)
+}
+
+/// What the kernel tells about a processor; what it does not tell counts as shared by all.
+fn place(cpu: usize) -> Place {
+    let folder = format!("/sys/devices/system/cpu/cpu{cpu}");
+    let read = |file: &str| {
+        let text = std::fs::read_to_string(format!("{folder}/{file}")).ok()?;
+        text.trim().parse::<u32>().ok()
+    };
+    let package = read("topology/physical_package_id").unwrap_or(0);
+    let node = (0..NODES_MAX).find(|node| Path::new(&format!("{folder}/node{node}")).exists());
+    Place {
+        node: node.unwrap_or(package),
+        llc: read("cache/index3/id").unwrap_or(package),
+        // Cores are numbered within their package.
+        core: read("topology/core_id").map_or(cpu as u32, |core| (package << 16) | core),
+    }
 }
 
 /// Restores the calling thread when dropped.

@@ -21,7 +21,10 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use beehive_policy::{Activity, Class, LoadSignal, Move, Nanos, Policy, Quantum, Wait, WorkerId};
+use beehive_policy::{
+    Activity, Class, HeadClock, LoadSignal, Moment, Move, Nanos, Occasion, Quantum, Queue, Wait,
+    WorkerId,
+};
 use beehive_task::cell::{LiveKey, Member};
 use beehive_task::live::LiveSet;
 use beehive_task::queue::LocalQueue;
@@ -34,6 +37,7 @@ use crate::driver::Driver;
 use crate::fork;
 use crate::metrics::Phase;
 use crate::options::{Task, TaskMeta};
+use crate::policy::Policy;
 use crate::queues::{ClassQueues, Reach};
 use crate::remote::{Message, Remote};
 use crate::shared::Shared;
@@ -79,12 +83,17 @@ pub(crate) struct Worker {
     shared_work: Cell<bool>,
     /// The last search left a task alone to its worker, and found nothing else.
     left_alone: Cell<bool>,
-    /// Reused memory for messages and for wakers of one turn.
+    /// Reused memory for tasks that are alone in their queues, for messages, and for wakers of one turn.
+    alone: RefCell<Vec<(usize, u32)>>,
     messages: RefCell<Vec<Message>>,
     ready: RefCell<Vec<Waker>>,
     /// How often another thread has chosen this worker to search; each time a token comes or has come.
     tokens_due: Cell<u32>,
-    service_ns: Cell<u32>,
+    /// Tasks that have come into the stealable queue so far, and since when its head waits.
+    queued_ever: Cell<u64>,
+    head: RefCell<HeadClock>,
+    /// Where tasks have been seen.
+    hint: Cell<Option<WorkerId>>,
     quanta: Cell<u32>,
     quantum: RefCell<Quantum>,
     /// Polls until the clock is read again; zero when the quantum is over.
@@ -157,10 +166,13 @@ impl Worker {
             policy: RefCell::new(policy),
             shared_work: Cell::new(false),
             left_alone: Cell::new(false),
+            alone: RefCell::default(),
             messages: RefCell::default(),
             ready: RefCell::default(),
             tokens_due: Cell::new(0),
-            service_ns: Cell::new(0),
+            queued_ever: Cell::new(0),
+            head: RefCell::default(),
+            hint: Cell::default(),
             quanta: Cell::new(0),
             quantum: RefCell::default(),
             stride: Cell::new(0),
@@ -253,11 +265,30 @@ impl Worker {
         if self.shared.remotes.len() == 1 {
             return;
         }
-        if self.stealable.len() == 1 {
+        if !self.offer(Moment::Push)
+            && self.remote.signal().queued() == 0
+            && !self.stealable.is_empty()
+        {
             // That there is something to take must not wait for the end of the quantum.
-            self.publish(self.turn_time.get());
+            self.publish(self.turn_time.get(), Occasion::Cry);
         }
-        self.shared.offer(&mut self.policy.borrow_mut());
+    }
+
+    /// Asks for help with the own queue, if that pays.
+    fn offer(&self, moment: Moment) -> bool {
+        let now = self.turn_time.get();
+        let policy = &mut self.policy.borrow_mut();
+        if self.queues.has_stealable() {
+            return self.shared.offer_any(policy);
+        }
+        let queue = || self.queue(now);
+        self.shared.offer(policy, now, moment, self.id, queue)
+    }
+
+    fn queue(&self, now: Nanos) -> Queue {
+        let length = self.stealable.len() as u32;
+        let mut head = self.head.borrow_mut();
+        head.observe(now, self.queued_ever.get(), length)
     }
 
     /// Queues a task that others may take and that this worker has just polled. It is not offered:
@@ -267,8 +298,9 @@ impl Worker {
         if task.metadata().queue_class() != Class::Normal {
             return self.queues.push_stealable(task);
         }
-        if let Err(Full(task)) = self.stealable.push(task) {
-            self.shared.entrance.push(task);
+        match self.stealable.push(task) {
+            Ok(()) => self.queued_ever.set(self.queued_ever.get() + 1),
+            Err(Full(task)) => self.shared.entrance.push(task),
         }
     }
 
@@ -292,7 +324,7 @@ impl Worker {
     fn offer_waiting(&self) {
         let waits = !self.stealable.is_empty() || self.queues.has_stealable();
         if waits && self.shared.remotes.len() > 1 {
-            self.shared.offer(&mut self.policy.borrow_mut());
+            self.offer(Moment::Start);
         }
     }
 
@@ -380,24 +412,28 @@ impl Worker {
         };
         if idle || watches {
             let now = self.now();
+            self.publish(now, Occasion::Parking);
             self.wait_start.set(Some(now));
             let wait = self.policy.borrow_mut().on_wait(now);
             let watch = watches.then_some(WATCH);
             let timeout = [self.time_to_next_timer(now), watch];
             self.remote.watch.pause();
             self.begin_park();
-            self.visit_reactor(timeout.into_iter().flatten().min(), wait);
+            self.collect_events(timeout.into_iter().flatten().min(), wait);
             self.end_park();
             self.remote.watch.resume();
             self.shared.alarm.worker_resumed();
         } else {
             self.enter(Phase::Reactor);
-            self.visit_reactor(Some(Duration::ZERO), Wait::FIRST);
+            self.hint.set(self.shared.loaded());
+            self.collect_events(Some(Duration::ZERO), Wait::FIRST);
         }
         self.remote.unpark();
         if listed {
             self.leave_parked();
         }
+        // Only now: what these queue is offered to others, of which this worker must not be one.
+        self.wake_ready();
     }
 
     /// Leaves the parked set; false if another thread has chosen this worker to search.
@@ -417,9 +453,20 @@ impl Worker {
     }
 
     fn visit_reactor(&self, timeout: Option<Duration>, wait: Wait) {
+        self.collect_events(timeout, wait);
+        self.wake_ready();
+    }
+
+    fn collect_events(&self, timeout: Option<Duration>, wait: Wait) {
         let mut ready = self.ready.take();
         self.activity
             .set(self.driver.turn(timeout, wait, &mut ready));
+        self.ready.replace(ready);
+    }
+
+    /// Wakes the tasks whose events have been collected.
+    fn wake_ready(&self) {
+        let mut ready = self.ready.take();
         ready.drain(..).for_each(Waker::wake);
         self.ready.replace(ready);
     }
@@ -443,7 +490,7 @@ impl Worker {
             self.departures.set(departures);
         }
         drop(policy);
-        self.publish(now);
+        self.publish(now, Occasion::Routine);
         self.fire_timers(now);
     }
 
@@ -459,17 +506,21 @@ impl Worker {
         Some(to)
     }
 
-    fn publish(&self, now: Nanos) {
-        let signal = LoadSignal {
-            queued: self.stealable.len() as u32,
-            service_ns: self.service_ns.get(),
-            busy_permille: self.policy.borrow().busy_permille(),
+    fn publish(&self, now: Nanos, occasion: Occasion) {
+        let mut policy = self.policy.borrow_mut();
+        if !policy.on_publish(now, occasion) {
+            return;
+        }
+        let queue = self.queue(now);
+        self.remote.signal().publish(&LoadSignal {
+            queued: queue.length,
+            head: queue.head,
+            service_ns: policy.service_ns(),
+            busy_permille: policy.busy_permille(),
             stamp: now,
             ..LoadSignal::default()
-        };
-        if self.policy.borrow_mut().on_publish(now, &signal) {
-            self.remote.signal().publish(&signal);
-        }
+        });
+        self.shared.publish_aggregate(self.id);
     }
 
     /// Wakes whatever sleeps by a timer of this worker: it goes to sleep again elsewhere.
@@ -488,7 +539,7 @@ impl Worker {
             std::hint::spin_loop();
         }
         if self.shared.work_visible() {
-            self.shared.offer(&mut self.policy.borrow_mut());
+            self.shared.offer_any(&mut self.policy.borrow_mut());
         }
     }
 

@@ -168,7 +168,7 @@ impl Local {
         if !self.owner.expose(idle as u32) {
             return;
         }
-        worker::with_current(Worker::offer);
+        worker::with_current(Worker::offer_jobs);
         if idle == 0
             && let Some(sleeper) = self.owner.rouse_awaiting()
         {

@@ -2,9 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null;
-use std::time::Duration;
 
-use beehive_policy::Class;
+use beehive_policy::{Class, Nanos};
 
 use super::current::POLLED;
 use super::{TIMED_QUANTA, Worker};
@@ -85,7 +84,8 @@ impl Worker {
         }
         self.remote.counters.polls.add(u64::from(polls));
         if let Some(started) = timed.filter(|_| polls > 0) {
-            self.note_service(started.elapsed() / polls);
+            let service = (started.elapsed() / polls).as_nanos() as u64;
+            self.policy.borrow_mut().on_service(Nanos(service));
         }
         polls
     }
@@ -163,11 +163,5 @@ impl Worker {
         let task = self.local.pop()?;
         self.offer_waiting();
         Some(task)
-    }
-
-    fn note_service(&self, service: Duration) {
-        let sample = u32::try_from(service.as_nanos()).unwrap_or(u32::MAX);
-        let average = self.service_ns.get();
-        self.service_ns.set(average - average / 8 + sample / 8);
     }
 }

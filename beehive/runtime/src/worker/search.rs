@@ -1,9 +1,11 @@
 //! How a worker that has nothing to run finds tasks and jobs: at the entrance, at the other workers, and by
 //! looking on for a moment before it parks.
 
-use beehive_policy::Nanos;
+use beehive_policy::{Nanos, Probe, Queue, Step};
 use beehive_task::job::Stolen;
-use hallows_lockfree::deque::Steal;
+use hallows_lockfree::deque::{Steal, Stealer};
+
+use crate::options::Task;
 
 use super::{INJECTED_PART, Worker};
 use crate::metrics::Phase;
@@ -28,7 +30,8 @@ impl Worker {
         let before = self.enter(Phase::Searching);
         self.remote.counters.searches.add(1);
         let found = self.take_injected() || self.steal_counted();
-        let job = if found { None } else { self.fork.steal() };
+        let busy = found || self.has_tasks();
+        let job = if busy { None } else { self.fork.steal() };
         self.end_search(found || job.is_some());
         let found = self.execute(job) || found;
         self.enter(before);
@@ -45,18 +48,21 @@ impl Worker {
         true
     }
 
-    /// Something that others may take has been queued: wakes one of them if that helps.
-    pub(crate) fn offer(&self) {
-        self.shared.offer(&mut self.policy.borrow_mut());
+    /// Jobs that others may take have been exposed: wakes one of them if that helps.
+    pub(crate) fn offer_jobs(&self) {
+        self.shared.offer_any(&mut self.policy.borrow_mut());
     }
 
-    /// This worker is searching no more. The duty goes to another one if there is more than this one
-    /// takes next.
+    /// This worker is searching no more. If it has something to do now, so that it will not look again,
+    /// the duty goes to another one if there is more than this one takes next.
     fn end_search(&self, found: bool) {
         let last = self.shared.end_search();
         let several = self.stealable.len() > 1 || self.queues.has_stealable();
-        if found && last && (several || self.shared.work_visible_besides(self.id)) {
-            self.shared.offer(&mut self.policy.borrow_mut());
+        if last
+            && (found || self.has_tasks())
+            && (several || self.shared.work_visible_besides(self.id))
+        {
+            self.shared.offer_any(&mut self.policy.borrow_mut());
         }
     }
 
@@ -119,37 +125,79 @@ impl Worker {
         }
     }
 
-    /// Takes half of the tasks of another worker; true if it has some.
-    ///
-    /// A task that is alone in its queue is left there if its worker is quick to take it: to move it
-    /// would cost more than its wait. [`left_alone`](Worker::left_alone) says so then.
+    /// Takes half of the tasks of another worker; true if it has some. The policy says where to look
+    /// first; before this worker gives up it has looked everywhere, whatever the policy says.
     pub(super) fn steal(&self) -> bool {
-        let mut search = self
-            .policy
-            .borrow_mut()
-            .on_idle(|worker| self.shared.signal(worker));
-        let mut alone = None;
-        while let Some(victim) = search.next_victim() {
+        self.steal_by_policy() || self.steal_anywhere()
+    }
+
+    fn steal_by_policy(&self) -> bool {
+        let now = self.turn_time.get();
+        let hint = self.remote.take_hint().or(self.hint.take());
+        self.policy.borrow_mut().on_idle(now, hint);
+        loop {
+            let step = self.policy.borrow_mut().on_search(now, &*self.shared);
+            let Step::Probe(Probe { victim, .. }) = step else {
+                return false;
+            };
             let victim = &self.shared.remotes[victim.index()];
             if self.queues.steal(&victim.others) {
                 return true;
             }
-            let stealer = &victim.stealer;
-            match stealer.len() {
+            let found = victim.stealer.len() > 1 && self.take_half(&victim.stealer);
+            let left = Queue {
+                length: victim.stealer.len() as u32,
+                head: victim.signal().load().head,
+            };
+            if let Some(left) = self.policy.borrow_mut().on_visit(left) {
+                victim.signal().correct(left);
+            }
+            if found {
+                return true;
+            }
+        }
+    }
+
+    /// Looks at every other worker.
+    ///
+    /// A task that is alone in its queue is left there if its worker is quick to take it: to move it
+    /// would cost more than its wait. [`left_alone`](Worker::left_alone) says so then.
+    fn steal_anywhere(&self) -> bool {
+        self.left_alone.set(false);
+        let mut alone = self.alone.borrow_mut();
+        alone.clear();
+        for (index, remote) in self.shared.remotes.iter().enumerate() {
+            if index == self.id.index() {
+                continue;
+            }
+            if self.queues.steal(&remote.others) {
+                return true;
+            }
+            match remote.stealer.len() {
                 0 => {}
-                1 => alone = stealer.oldest().map(|task| (stealer, task)),
-                _ if retry(|| stealer.steal_half(&self.stealable)) => return true,
+                1 => alone.extend(remote.stealer.oldest().map(|task| (index, task))),
+                _ if self.take_half(&remote.stealer) => return true,
                 _ => {}
             }
         }
-        let Some((stealer, task)) = alone else {
-            self.left_alone.set(false);
+        if alone.is_empty() {
             return false;
-        };
+        }
         pause();
-        let waits = stealer.oldest() == Some(task);
-        self.left_alone.set(!waits);
-        waits && retry(|| stealer.steal_half(&self.stealable))
+        for &(index, task) in &*alone {
+            let stealer = &self.shared.remotes[index].stealer;
+            if stealer.oldest() == Some(task) {
+                return self.take_half(stealer);
+            }
+        }
+        self.left_alone.set(true);
+        false
+    }
+
+    fn take_half(&self, stealer: &Stealer<Task>) -> bool {
+        let taken = retry(|| stealer.steal_half(&self.stealable));
+        self.queued_ever.set(self.queued_ever.get() + taken as u64);
+        taken > 0
     }
 }
 
@@ -158,12 +206,12 @@ fn pause() {
     (0..LOOK_PAUSES).for_each(|_| std::hint::spin_loop());
 }
 
-/// Repeats a steal that lost a race until it has a result; true if something was stolen.
-fn retry(mut steal: impl FnMut() -> Steal<usize>) -> bool {
+/// Repeats a steal that lost a race until it has a result: how many tasks were stolen.
+fn retry(mut steal: impl FnMut() -> Steal<usize>) -> usize {
     loop {
         match steal() {
-            Steal::Success(_) => return true,
-            Steal::Empty => return false,
+            Steal::Success(count) => return count,
+            Steal::Empty => return 0,
             Steal::Retry => std::hint::spin_loop(),
         }
     }
