@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::settings::Given;
+use crate::sim::SimArgs;
 
 const ABOUT: &str = "A cache server that every Redis client can talk to";
 
@@ -15,6 +16,7 @@ Examples:
   hallows serve                          serve this machine on 127.0.0.1:6379
   hallows serve --memory 4GiB            keep at most 4 GiB of keys and values
   hallows doctor                         what this machine offers, what to improve
+  hallows sim --cores 8,64               the scheduler against its rivals, simulated
   redis-cli -p 6379 set greeting hello   any Redis client will do";
 
 const SERVE_EXAMPLES: &str = "\
@@ -56,6 +58,8 @@ pub(crate) enum Command {
     Serve(Box<ServeArgs>),
     /// Report what this machine offers, what is switched on, and what to improve
     Doctor(DoctorArgs),
+    /// Simulate the scheduler and its rivals on 1 to 1,024 cores
+    Sim(SimArgs),
     /// Print completions for a shell, for example: hallows completions bash
     Completions {
         /// The shell to complete for

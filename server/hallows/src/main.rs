@@ -1,6 +1,7 @@
 //! The program `hallows`: a cache server for Redis clients. This file parses the
 //! command line, runs one command and gives its exit status; `serve/` is the
-//! server, `settings/` its configuration, `doctor/` looks at the machine.
+//! server, `settings/` its configuration, `doctor/` looks at the machine,
+//! `sim/` compares schedulers.
 #![forbid(unsafe_code)]
 
 mod cli;
@@ -14,6 +15,7 @@ mod logging;
 mod metrics;
 mod serve;
 mod settings;
+mod sim;
 mod stdout;
 
 use std::process::ExitCode;
@@ -45,6 +47,7 @@ fn run(command: Command) -> Result<(), Failure> {
             serve::run(settings, level)
         }
         Command::Doctor(args) => doctor::run(args.json),
+        Command::Sim(args) => sim::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "hallows", &mut script);

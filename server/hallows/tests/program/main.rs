@@ -8,4 +8,5 @@ mod lifecycle;
 mod limits;
 mod memory;
 mod metrics;
+mod sim;
 mod support;
