@@ -92,24 +92,31 @@ impl Publisher {
     }
 }
 
-/// Estimates since when the head of a queue waits where tasks carry no time of their own: from
-/// how many have ever been queued, and how many are there now.
+/// Estimates since when the head of a queue waits where tasks carry no time of their own: from the
+/// numbers that the queue gives them in turn, and how many are there.
 ///
 /// It remembers when a certain task was the youngest. Until that one has left, the head is at least
 /// as old; once it has, the head is younger, by at most the time between two calls.
 #[derive(Debug, Clone, Default)]
 pub struct HeadClock {
-    /// How many had been queued when the remembered task was the youngest, and when that was.
-    mark: (u64, Nanos),
+    /// The number after that of the remembered task, and when that was the youngest.
+    mark: Option<(u32, Nanos)>,
 }
 
 impl HeadClock {
-    /// The head of a queue into which `queued_ever` tasks have come and `length` of them are left.
-    pub fn observe(&mut self, now: Nanos, queued_ever: u64, length: u32) -> Queue {
-        let gone = queued_ever.saturating_sub(u64::from(length));
-        let head = self.mark.1;
-        if gone >= self.mark.0 {
-            self.mark = (queued_ever, now);
+    /// A queue of which the oldest task has this number (they wrap around), if there is any.
+    pub fn observe(&mut self, now: Nanos, oldest: Option<u32>, length: u32) -> Queue {
+        let Some(oldest) = oldest else {
+            self.mark = None;
+            return Queue {
+                length: 0,
+                head: now,
+            };
+        };
+        let head = self.mark.map_or(now, |(_, since)| since);
+        let still_there = |(end, _): (u32, Nanos)| end.wrapping_sub(oldest).cast_signed() > 0;
+        if !self.mark.is_some_and(still_there) {
+            self.mark = Some((oldest.wrapping_add(length), now));
         }
         Queue { length, head }
     }
@@ -145,19 +152,30 @@ mod tests {
     #[test]
     fn the_head_of_a_queue_that_stands_still_grows_old() {
         let mut clock = HeadClock::default();
-        clock.observe(Nanos(1_000), 5, 5);
-        for now in [2_000, 3_000, 9_000] {
-            assert!(clock.observe(Nanos(now), 5, 5).head <= Nanos(1_000));
+        clock.observe(Nanos(1_000), Some(u32::MAX - 2), 5);
+        for (now, gone) in [(2_000, 0), (3_000, 1), (9_000, 4)] {
+            let oldest = (u32::MAX - 2).wrapping_add(gone);
+            let queue = clock.observe(Nanos(now), Some(oldest), 5);
+            assert_eq!(queue.head, Nanos(1_000), "{gone} are gone");
         }
     }
 
     #[test]
     fn the_head_of_a_queue_that_flows_is_young() {
         let mut clock = HeadClock::default();
-        for round in 1..100 {
-            let now = Nanos(round * 1_000);
-            let queue = clock.observe(now, round * 10, 5);
+        for round in 1..100_u32 {
+            let now = Nanos(u64::from(round) * 1_000);
+            let queue = clock.observe(now, Some(round * 10), 5);
             assert!(now.since(queue.head) <= Nanos(1_000), "round {round}");
         }
+    }
+
+    #[test]
+    fn the_head_of_a_queue_that_was_empty_is_new() {
+        let mut clock = HeadClock::default();
+        clock.observe(Nanos(1_000), Some(3), 1);
+        assert_eq!(clock.observe(Nanos(2_000), None, 0).length, 0);
+        let queue = clock.observe(Nanos(9_000), Some(4), 1);
+        assert_eq!(queue.head, Nanos(9_000));
     }
 }

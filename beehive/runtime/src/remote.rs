@@ -6,8 +6,8 @@
 //! 1. A sender puts its message in the inbox, sets `attention`, then swaps `state` to running; if it
 //!    was parked, the sender writes the eventfd.
 //! 2. The worker sets `state` to parked, then looks at `attention`; only if it is clear it waits.
-//! 3. The worker clears `attention` before it looks at what senders call it for: messages, the duty to
-//!    search, tasks at the entrance. What comes after its look finds it clear and sets it again.
+//! 3. The worker clears `attention` before it looks at what senders call it for: messages, tasks at the
+//!    entrance. What comes after its look finds it clear and sets it again.
 //!
 //! All are sequentially consistent: either the sender sees the parked state, or the worker sees the
 //! attention flag.
@@ -56,8 +56,6 @@ pub(crate) struct Remote {
     wake: OwnedFd,
     attention: CachePadded<AtomicBool>,
     state: AtomicU8,
-    /// Given by whoever woke this worker to search for tasks; each counts as a searching worker.
-    search_tokens: AtomicU32,
     /// Where whoever woke this worker last has seen tasks.
     hint: AtomicU32,
     signal: CachePadded<SignalCell>,
@@ -80,7 +78,6 @@ impl Remote {
             wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
             attention: CachePadded::new(AtomicBool::new(false)),
             state: AtomicU8::new(RUNNING),
-            search_tokens: AtomicU32::new(0),
             hint: AtomicU32::new(NOBODY),
             signal: CachePadded::new(SignalCell::default()),
             slice_end: SliceEnd::new(),
@@ -137,23 +134,11 @@ impl Remote {
         self.state.store(RUNNING, SeqCst);
     }
 
-    /// Wakes the worker to search, at first where it is told; the caller has counted it as
-    /// searching.
+    /// Wakes the worker to search, at first where it is told.
     pub(crate) fn send_searching(&self, hint: Option<WorkerId>) {
         let hint = hint.map_or(NOBODY, |worker| worker.index() as u32);
         self.hint.store(hint, Relaxed);
-        self.search_tokens.fetch_add(1, SeqCst);
         self.nudge();
-    }
-
-    /// Takes the duty to search, if it has been given.
-    pub(crate) fn take_search_token(&self) -> bool {
-        // Only the worker takes, so what is seen here is still there.
-        let given = self.search_tokens.load(SeqCst) > 0;
-        if given {
-            self.search_tokens.fetch_sub(1, SeqCst);
-        }
-        given
     }
 
     /// Where it has been told to search, once.

@@ -3,11 +3,16 @@
 //!
 //! Protocol for stealable tasks. A task must never wait while a worker sleeps.
 //! 1. Whoever queues a task does so first, then looks at `searching` and at the parked set. If
-//!    nobody searches and somebody is parked, it claims one parked worker (clears its bit), counts
-//!    it as searching and wakes it.
-//! 2. A worker that found nothing sets its bit in the parked set, stops counting as searching, and
+//!    nobody searches and somebody is parked, it counts one more as searching, claims a parked worker
+//!    (clears its bit) and wakes it. If that one has just left by itself, it counts back and begins
+//!    anew: others may have relied on the count meanwhile.
+//! 2. A worker that found nothing stops counting as searching, sets its bit in the parked set, and
 //!    only then looks once more at all queues ([`Shared::work_visible`]).
-//! 3. The last searching worker that finds a task passes the duty on, if more tasks are visible.
+//! 3. A worker that wakes clears its bit. If somebody else has, it counts as searching already, and
+//!    searches before it runs anything: nobody is woken meanwhile.
+//! 4. The last searching worker that has something to run passes the duty on, if more tasks are
+//!    visible. So does one that has found nothing, but gets something to run before the look of step
+//!    2, or instead of taking what that look has shown.
 //!
 //! The policy says where a searching worker looks first and whom to wake, but neither is left to it
 //! alone: no worker parks before it has looked at every queue, and a task that was queued has somebody
@@ -200,19 +205,21 @@ impl Shared {
         if !self.might_wake() {
             return false;
         }
-        if let Some(Help::Wake(worker) | Help::Poke(worker)) =
-            policy.on_help(now, moment, owner, queue(), self)
-        {
-            return self.wake(worker, Some(owner));
+        match policy.on_help(now, moment, owner, queue(), self) {
+            Some(Help::Wake(worker) | Help::Poke(worker)) => {
+                self.wake(worker, Some(owner)) || self.wake_anybody(policy)
+            }
+            None => {
+                let may_refuse = self.caches_differ && moment == Moment::Push;
+                !may_refuse && self.wake_anybody(policy)
+            }
         }
-        let may_refuse = self.caches_differ && moment == Moment::Push;
-        !may_refuse && self.wake_anybody(policy)
     }
 
     /// Stealable tasks are queued somewhere: wake a worker if none searches; true if one is on its way.
     pub(crate) fn offer_any(&self, policy: &mut Policy) -> bool {
         fence(SeqCst);
-        self.might_wake() && self.wake_anybody(policy)
+        self.wake_anybody(policy)
     }
 
     /// A worker is in the middle of something long: wakes another one if there is something to take.
@@ -226,17 +233,28 @@ impl Shared {
         self.searching.load(SeqCst) == 0 && self.parked.iter().any(|word| word.load(SeqCst) != 0)
     }
 
+    /// Wakes a worker unless one searches; true if one is on its way.
     fn wake_anybody(&self, policy: &mut Policy) -> bool {
-        let worker = policy.on_unowned(self);
-        worker.is_some_and(|worker| self.wake(worker, None))
+        while self.might_wake()
+            && let Some(worker) = policy.on_unowned(self)
+        {
+            if self.wake(worker, None) {
+                return true;
+            }
+        }
+        false
     }
 
-    /// Wakes a worker to search; false if it is not parked, whatever the policy believed.
+    /// Wakes a worker to search; false if it is not parked, whatever the policy believed. Then the
+    /// caller must try again as long as [`might_wake`](Self::might_wake) allows.
     fn wake(&self, worker: WorkerId, hint: Option<WorkerId>) -> bool {
+        // Counted before it is claimed: it must count when it sees that.
+        self.begin_search();
         let parked = self.leave_parked(worker);
         if parked {
-            self.searching.fetch_add(1, SeqCst);
             self.remotes[worker.index()].send_searching(hint);
+        } else {
+            self.end_search();
         }
         parked
     }

@@ -10,6 +10,7 @@
 
 mod account;
 mod current;
+mod park;
 mod run;
 mod search;
 mod timers;
@@ -50,9 +51,6 @@ pub(crate) use current::{polled, try_with_current, with_current};
 /// Tasks from the entrance may fill one part in so many of a worker's own queue at once, and are looked
 /// for while no more is filled.
 const INJECTED_PART: usize = 2;
-/// How long a worker waits before it looks again at a task that it left alone to another worker: so
-/// much longer than necessary may a task wait there.
-const WATCH: Duration = Duration::from_micros(50);
 /// One in this many quanta is timed, to estimate the service time without reading the clock often.
 const TIMED_QUANTA: u32 = 16;
 
@@ -87,10 +85,11 @@ pub(crate) struct Worker {
     alone: RefCell<Vec<(usize, u32)>>,
     messages: RefCell<Vec<Message>>,
     ready: RefCell<Vec<Waker>>,
-    /// How often another thread has chosen this worker to search; each time a token comes or has come.
-    tokens_due: Cell<u32>,
-    /// Tasks that have come into the stealable queue so far, and since when its head waits.
-    queued_ever: Cell<u64>,
+    /// Another thread has chosen this worker to search, and it counts as searching.
+    sent: Cell<bool>,
+    /// Others have relied on its search, and it has not taken the last look that ends it.
+    owes_look: Cell<bool>,
+    /// Since when the head of the stealable queue waits.
     head: RefCell<HeadClock>,
     /// Where tasks have been seen.
     hint: Cell<Option<WorkerId>>,
@@ -169,8 +168,8 @@ impl Worker {
             alone: RefCell::default(),
             messages: RefCell::default(),
             ready: RefCell::default(),
-            tokens_due: Cell::new(0),
-            queued_ever: Cell::new(0),
+            sent: Cell::new(false),
+            owes_look: Cell::new(false),
             head: RefCell::default(),
             hint: Cell::default(),
             quanta: Cell::new(0),
@@ -233,6 +232,7 @@ impl Worker {
             self.slices.begin_turn();
             loop {
                 self.receive();
+                self.settle_look();
                 self.budget.begin(Class::Normal);
                 self.offer_waiting();
                 self.remote.watch.begin_turn();
@@ -286,9 +286,9 @@ impl Worker {
     }
 
     fn queue(&self, now: Nanos) -> Queue {
+        let oldest = self.remote.stealer.oldest();
         let length = self.stealable.len() as u32;
-        let mut head = self.head.borrow_mut();
-        head.observe(now, self.queued_ever.get(), length)
+        self.head.borrow_mut().observe(now, oldest, length)
     }
 
     /// Queues a task that others may take and that this worker has just polled. It is not offered:
@@ -298,9 +298,8 @@ impl Worker {
         if task.metadata().queue_class() != Class::Normal {
             return self.queues.push_stealable(task);
         }
-        match self.stealable.push(task) {
-            Ok(()) => self.queued_ever.set(self.queued_ever.get() + 1),
-            Err(Full(task)) => self.shared.entrance.push(task),
+        if let Err(Full(task)) = self.stealable.push(task) {
+            self.shared.entrance.push(task);
         }
     }
 
@@ -364,8 +363,7 @@ impl Worker {
 
     fn receive(&self) {
         // First the messages, which takes back the call for attention: what called comes before it,
-        // so it is seen below. The other way round, a duty to search that is given in between would
-        // lie there while this worker parks, and nobody else would be woken any more.
+        // so it is seen below.
         let mut messages = self.messages.take();
         self.remote
             .receive(&mut self.inbox.borrow_mut(), &mut messages);
@@ -377,7 +375,7 @@ impl Worker {
             }
         }
         self.messages.replace(messages);
-        if self.take_search_token() {
+        if self.sent.take() {
             self.search_counted();
             return;
         }
@@ -393,63 +391,6 @@ impl Worker {
         self.remote.wants_attention()
             || (room && !self.shared.entrance.is_empty())
             || self.shared.others.has_latency()
-    }
-
-    /// Waits for IO, a timer or a message. See `remote` and `shared` for the order of the steps.
-    ///
-    /// If the search has left a task alone that still waits, or again, this worker is not to be woken
-    /// for shared work (each task of a chain would wake it) but looks again by itself in a while.
-    fn park(&self) {
-        let mut listed = self.shared.remotes.len() > 1;
-        if listed {
-            self.shared.enter_parked(self.id);
-        }
-        let quiet = self.remote.park();
-        let idle = quiet && !self.shared.work_visible();
-        let watches = quiet && !idle && self.left_alone.take() && {
-            listed = false;
-            self.leave_parked()
-        };
-        if idle || watches {
-            let now = self.now();
-            self.publish(now, Occasion::Parking);
-            self.wait_start.set(Some(now));
-            let wait = self.policy.borrow_mut().on_wait(now);
-            let watch = watches.then_some(WATCH);
-            let timeout = [self.time_to_next_timer(now), watch];
-            self.remote.watch.pause();
-            self.begin_park();
-            self.collect_events(timeout.into_iter().flatten().min(), wait);
-            self.end_park();
-            self.remote.watch.resume();
-            self.shared.alarm.worker_resumed();
-        } else {
-            self.enter(Phase::Reactor);
-            self.hint.set(self.shared.loaded());
-            self.collect_events(Some(Duration::ZERO), Wait::FIRST);
-        }
-        self.remote.unpark();
-        if listed {
-            self.leave_parked();
-        }
-        // Only now: what these queue is offered to others, of which this worker must not be one.
-        self.wake_ready();
-    }
-
-    /// Leaves the parked set; false if another thread has chosen this worker to search.
-    fn leave_parked(&self) -> bool {
-        let unchosen = self.shared.leave_parked(self.id);
-        if !unchosen {
-            self.tokens_due.set(self.tokens_due.get() + 1);
-        }
-        unchosen
-    }
-
-    fn take_search_token(&self) -> bool {
-        let due = self.tokens_due.get();
-        let taken = due > 0 && self.remote.take_search_token();
-        self.tokens_due.set(due - u32::from(taken));
-        taken
     }
 
     fn visit_reactor(&self, timeout: Option<Duration>, wait: Wait) {
@@ -528,19 +469,6 @@ impl Worker {
         let mut ready = Vec::new();
         self.timers.borrow_mut().fire_all(|waker| ready.push(waker));
         ready.into_iter().for_each(Waker::wake);
-    }
-
-    /// Passes on what this worker owes to the others: its duty to search, and its stealable tasks.
-    fn hand_over(&self) {
-        while self.tokens_due.get() > 0 {
-            if self.take_search_token() {
-                self.shared.end_search();
-            }
-            std::hint::spin_loop();
-        }
-        if self.shared.work_visible() {
-            self.shared.offer_any(&mut self.policy.borrow_mut());
-        }
     }
 
     /// Takes a task that stays on this worker, in no order.

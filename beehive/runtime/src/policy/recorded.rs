@@ -166,6 +166,8 @@ impl Drop for Policy {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::{Runtime, spawn, yield_now};
 
@@ -184,7 +186,7 @@ mod tests {
                     spawn(async {
                         let child = spawn(yield_now());
                         yield_now().await;
-                        std::thread::sleep(std::time::Duration::from_micros(50));
+                        std::thread::sleep(Duration::from_micros(50));
                         child.await.unwrap();
                     })
                 })
@@ -194,6 +196,11 @@ mod tests {
             }
             for task in outside.join().unwrap() {
                 task.await.unwrap();
+            }
+            for _ in 0..20 {
+                // The others sleep by then.
+                crate::time::sleep(Duration::from_millis(1)).await;
+                spawn(yield_now()).await.unwrap();
             }
         });
     }

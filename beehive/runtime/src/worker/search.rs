@@ -53,15 +53,21 @@ impl Worker {
         self.shared.offer_any(&mut self.policy.borrow_mut());
     }
 
-    /// This worker is searching no more. If it has something to do now, so that it will not look again,
-    /// the duty goes to another one if there is more than this one takes next.
+    /// This worker is searching no more. What has been queued meanwhile was left to it, if it was the
+    /// last one: if it has something to do now, the duty goes to another one, else it still has to look.
     fn end_search(&self, found: bool) {
         let last = self.shared.end_search();
+        let busy = found || self.has_tasks();
+        self.owes_look.set(last && !busy);
+        if last && busy {
+            self.pass_on();
+        }
+    }
+
+    /// Wakes another worker if there is more to take than this one takes next, and nobody searches.
+    pub(super) fn pass_on(&self) {
         let several = self.stealable.len() > 1 || self.queues.has_stealable();
-        if last
-            && (found || self.has_tasks())
-            && (several || self.shared.work_visible_besides(self.id))
-        {
+        if several || self.shared.work_visible_besides(self.id) {
             self.shared.offer_any(&mut self.policy.borrow_mut());
         }
     }
@@ -195,9 +201,7 @@ impl Worker {
     }
 
     fn take_half(&self, stealer: &Stealer<Task>) -> bool {
-        let taken = retry(|| stealer.steal_half(&self.stealable));
-        self.queued_ever.set(self.queued_ever.get() + taken as u64);
-        taken > 0
+        retry(|| stealer.steal_half(&self.stealable))
     }
 }
 
@@ -206,12 +210,12 @@ fn pause() {
     (0..LOOK_PAUSES).for_each(|_| std::hint::spin_loop());
 }
 
-/// Repeats a steal that lost a race until it has a result: how many tasks were stolen.
-fn retry(mut steal: impl FnMut() -> Steal<usize>) -> usize {
+/// Repeats a steal that lost a race until it has a result; true if something was stolen.
+fn retry(mut steal: impl FnMut() -> Steal<usize>) -> bool {
     loop {
         match steal() {
-            Steal::Success(count) => return count,
-            Steal::Empty => return 0,
+            Steal::Success(_) => return true,
+            Steal::Empty => return false,
             Steal::Retry => std::hint::spin_loop(),
         }
     }

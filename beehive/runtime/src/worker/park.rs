@@ -1,0 +1,85 @@
+//! How a worker parks, and what becomes of its duty to search. See `shared` for the protocol.
+
+use std::time::Duration;
+
+use beehive_policy::{Occasion, Wait};
+
+use super::Worker;
+use crate::metrics::Phase;
+
+/// How long a worker waits before it looks again at a task that it left alone to another worker: so
+/// much longer than necessary may a task wait there.
+const WATCH: Duration = Duration::from_micros(50);
+
+impl Worker {
+    /// Waits for IO, a timer or a message. See `remote` and `shared` for the order of the steps.
+    ///
+    /// If the search has left a task alone that still waits, or again, this worker is not to be woken
+    /// for shared work (each task of a chain would wake it) but looks again by itself in a while.
+    pub(super) fn park(&self) {
+        let mut listed = self.shared.remotes.len() > 1;
+        if listed {
+            self.shared.enter_parked(self.id);
+        }
+        let quiet = self.remote.park();
+        let idle = quiet && !self.shared.work_visible();
+        let watches = quiet && !idle && self.left_alone.take() && {
+            listed = false;
+            self.leave_parked()
+        };
+        if idle || watches {
+            self.owes_look.set(false);
+            let now = self.now();
+            self.publish(now, Occasion::Parking);
+            self.wait_start.set(Some(now));
+            let wait = self.policy.borrow_mut().on_wait(now);
+            let watch = watches.then_some(WATCH);
+            let timeout = [self.time_to_next_timer(now), watch];
+            self.remote.watch.pause();
+            self.begin_park();
+            self.collect_events(timeout.into_iter().flatten().min(), wait);
+            self.end_park();
+            self.remote.watch.resume();
+            self.shared.alarm.worker_resumed();
+        } else {
+            self.enter(Phase::Reactor);
+            self.owes_look.set(true);
+            self.hint.set(self.shared.loaded());
+            self.collect_events(Some(Duration::ZERO), Wait::FIRST);
+        }
+        self.remote.unpark();
+        if listed {
+            self.leave_parked();
+        }
+        // Only now: what these queue is offered to others, of which this worker must not be one.
+        self.wake_ready();
+    }
+
+    /// Leaves the parked set; false if another thread has chosen this worker to search.
+    fn leave_parked(&self) -> bool {
+        let unchosen = self.shared.leave_parked(self.id);
+        if !unchosen {
+            self.sent.set(true);
+        }
+        unchosen
+    }
+
+    /// If this worker has got something to run before it could take its last look, it takes it now, and
+    /// if there is something to take, another worker is to search.
+    pub(super) fn settle_look(&self) {
+        if self.owes_look.get() && self.has_tasks() {
+            self.owes_look.set(false);
+            self.pass_on();
+        }
+    }
+
+    /// Passes on what this worker owes to the others: its duty to search, and its stealable tasks.
+    pub(super) fn hand_over(&self) {
+        if self.sent.take() {
+            self.shared.end_search();
+        }
+        if self.shared.work_visible() {
+            self.shared.offer_any(&mut self.policy.borrow_mut());
+        }
+    }
+}
