@@ -99,6 +99,23 @@ fn who_registered_last_is_woken() {
     });
 }
 
+/// No thread yields here: loom shows a thread that yielded the latest values.
+#[test]
+fn who_met_a_wake_sees_after_the_next_registration_what_it_was_for() {
+    loom::model(|| {
+        let waited = Waited::new();
+        let (count, waker) = counter();
+        let fulfilling = Waited::fulfil(&waited, 0);
+        waited.cell.register(&waker);
+        let before = count.0.load(Relaxed);
+        waited.cell.register(&waker);
+        let seen = waited.conditions[0].load(Relaxed);
+        fulfilling.join().unwrap();
+        let woken = count.0.load(Relaxed) > before;
+        assert!(seen || woken, "it waits again, and nobody wakes it");
+    });
+}
+
 #[test]
 fn a_waker_is_taken_by_one_only() {
     loom::model(|| {

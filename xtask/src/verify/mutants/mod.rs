@@ -6,26 +6,19 @@
 //! tests of the structure in question, and one target folder serves all mutants.
 
 mod sites;
+mod tests;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
-use crate::shell;
 use crate::workspace::relative;
 
-use super::checks::limit_loom;
 use super::survivors::{self, Survivor};
-use super::{FOLDER, Subject, nightly};
+use super::{FOLDER, Subject};
 use sites::Mutant;
-
-/// Time that loom explores each model for; those that are not finished by then notice nothing.
-const LOOM_SECONDS: u32 = 4;
-/// Tests that compute for longer wait for something that will never be visible: they have noticed.
-/// It is more than all models of a structure may take.
-const CPU_SECONDS_MAX: u32 = 400;
+use tests::Tests;
 
 /// The modules of the crate: each has its own tests. What has no tests (the façade) is none.
 pub(super) fn structures(root: &Path) -> Result<Vec<String>> {
@@ -131,7 +124,7 @@ impl<'a> Copy<'a> {
             structure,
         };
         ensure!(
-            tests.loom()? && tests.miri()?,
+            tests.verdict()? == Verdict::Survived,
             "the tests of {structure} fail without any mutant"
         );
         let mut verdicts = Vec::new();
@@ -199,73 +192,6 @@ impl<'a> Copy<'a> {
     }
 }
 
-/// The tests of one structure.
-struct Tests<'a> {
-    copy: &'a Copy<'a>,
-    structure: &'a str,
-}
-
-impl Tests<'_> {
-    fn verdict(&self) -> Result<Verdict> {
-        if !self.loom()? {
-            Ok(Verdict::Loom)
-        } else if !self.miri()? {
-            Ok(Verdict::Miri)
-        } else {
-            Ok(Verdict::Survived)
-        }
-    }
-
-    /// Whether the loom tests pass.
-    fn loom(&self) -> Result<bool> {
-        let filter = format!("{}::", self.structure);
-        let arguments = ["--features", "loom", "--test", "loom"];
-        let cargo = |more: &[&str]| {
-            let mut command = limited();
-            command
-                .arg(shell::cargo().get_program())
-                .args(["test", "--quiet", "--profile", "verify"])
-                .args(arguments)
-                .args(more);
-            self.in_copy(&mut command);
-            command
-        };
-        let mut build = cargo(&["--no-run"]);
-        let output = build.output()?;
-        if !output.status.success() {
-            let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-            bail!("does not compile: {errors}");
-        }
-        let mut run = cargo(&["--", &filter]);
-        limit_loom(&mut run, LOOM_SECONDS);
-        Ok(shell::succeeds(&mut run))
-    }
-
-    /// Whether the native tests pass under Miri, with a few seeds.
-    fn miri(&self) -> Result<bool> {
-        let tests = format!("{FOLDER}/tests/{}.rs", self.structure);
-        if !self.copy.folder.join(tests).exists() {
-            return Ok(true);
-        }
-        let nightly = nightly::cargo(self.copy.subject.workspace)?;
-        let mut command = limited();
-        command
-            .arg(nightly.get_program())
-            .args(nightly.get_args())
-            .args(["miri", "test", "--quiet", "--test", self.structure])
-            .env("MIRIFLAGS", "-Zmiri-many-seeds=0..4");
-        self.in_copy(&mut command);
-        Ok(shell::succeeds(&mut command))
-    }
-
-    fn in_copy(&self, command: &mut Command) {
-        command
-            .current_dir(self.copy.folder.join(FOLDER))
-            .env("CARGO_TARGET_DIR", self.copy.folder.join("target"))
-            .stdin(Stdio::null());
-    }
-}
-
 /// A row that speaks of no ordering would excuse the next one that happens to look alike.
 fn look_for_stale(
     structure: &str,
@@ -284,13 +210,6 @@ fn look_for_stale(
         );
     }
     Ok(())
-}
-
-/// To be continued with a program and its arguments.
-fn limited() -> Command {
-    let mut command = Command::new("prlimit");
-    command.arg(format!("--cpu={CPU_SECONDS_MAX}"));
-    command
 }
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
