@@ -111,6 +111,27 @@ fn a_value_pushed_where_one_was_popped_is_stolen_whole() {
 }
 
 #[test]
+fn a_deque_that_is_never_empty_never_seems_to_be() {
+    let looks: [fn(&Stealer<u32>) -> bool; 3] = [
+        |stealer| stealer.is_empty(),
+        |stealer| stealer.oldest().is_none(),
+        |stealer| matches!(stealer.steal(), Steal::Empty),
+    ];
+    for seems_empty in looks {
+        loom::model(move || {
+            let worker = with_values(4, &[1, 2]);
+            let stealer = worker.stealer();
+            let thief = thread::spawn(move || seems_empty(&stealer));
+            worker.push(3).expect("there is room");
+            assert!(worker.pop_front().is_some());
+            // The thief may have got the other.
+            worker.pop_front();
+            assert!(!thief.join().unwrap());
+        });
+    }
+}
+
+#[test]
 fn a_slot_is_not_overwritten_while_a_thief_copies_it() {
     loom::model(|| {
         let worker = with_values(2, &[1, 2]);
