@@ -1,23 +1,15 @@
-//! What other threads see of a worker: its inbox, its parking state, its load signal and the thief's
-//! end of its queue.
+//! What other threads see of a worker: its inbox, its doorbell, its load signal and the thief's end of
+//! its queue.
 //!
-//! Waking protocol. Without it, a message could arrive between the worker's last look at its inbox
-//! and its wait.
-//! 1. A sender puts its message in the inbox, sets `attention`, then swaps `state` to running; if it
-//!    was parked, the sender writes the eventfd.
-//! 2. The worker sets `state` to parked, then looks at `attention`; only if it is clear it waits.
-//! 3. The worker clears `attention` before it looks at what senders call it for: messages, tasks at the
-//!    entrance. What comes after its look finds it clear and sets it again.
-//!
-//! All are sequentially consistent: either the sender sees the parked state, or the worker sees the
-//! attention flag.
+//! Waking follows the protocol of [`Doorbell`]; what wakes a worker that waits is an eventfd, which its
+//! reactor listens to. A worker answers the bell before it looks at what others call it for: messages,
+//! tasks at the entrance.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{
-    AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst,
-};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use beehive_policy::{Aggregate, LoadSignal, Nanos, Queue, WorkerId};
+use beehive_task::doorbell::Doorbell;
 use beehive_task::wheel::TimerKey;
 use crossbeam_utils::CachePadded;
 use hallows_lockfree::deque::Stealer;
@@ -30,8 +22,6 @@ use crate::queues::SharedQueues;
 use crate::slice::current::SliceEnd;
 use crate::stall::watch::Watch;
 
-const RUNNING: u8 = 0;
-const PARKED: u8 = 1;
 /// No worker is named.
 const NOBODY: u32 = u32::MAX;
 
@@ -54,8 +44,7 @@ pub(crate) struct Remote {
     pub(crate) others: SharedQueues,
     inbox: Sender<Message>,
     wake: OwnedFd,
-    attention: CachePadded<AtomicBool>,
-    state: AtomicU8,
+    bell: Doorbell,
     /// Where whoever woke this worker last has seen tasks.
     hint: AtomicU32,
     signal: CachePadded<SignalCell>,
@@ -76,8 +65,7 @@ impl Remote {
             others: SharedQueues::new(),
             inbox,
             wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
-            attention: CachePadded::new(AtomicBool::new(false)),
-            state: AtomicU8::new(RUNNING),
+            bell: Doorbell::new(),
             hint: AtomicU32::new(NOBODY),
             signal: CachePadded::new(SignalCell::default()),
             slice_end: SliceEnd::new(),
@@ -98,8 +86,7 @@ impl Remote {
 
     /// Makes the worker look around: at its inbox, and at whatever else its loop checks.
     pub(crate) fn nudge(&self) {
-        self.attention.store(true, SeqCst);
-        if self.state.swap(RUNNING, SeqCst) == PARKED {
+        if self.bell.ring() {
             // It cannot fail in a way that matters: a full counter means a wake is already pending.
             let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
         } else {
@@ -109,29 +96,28 @@ impl Remote {
 
     /// Whether the worker was nudged and has not looked around since.
     pub(crate) fn wants_attention(&self) -> bool {
-        self.attention.load(Relaxed)
+        self.bell.is_rung()
     }
 
     /// Moves messages from the worker's inbox to `into`.
     pub(crate) fn receive(&self, inbox: &mut Receiver<Message>, into: &mut Vec<Message>) {
-        if self.wants_attention() && self.attention.swap(false, SeqCst) {
+        if self.bell.answer() {
             // `Empty` is no news. A sender that is about to fill its place calls for attention then.
             let received = inbox.try_recv_many(into, RECEIVED_MAX);
             if received == Ok(RECEIVED_MAX) {
-                self.attention.store(true, SeqCst);
+                self.bell.remind();
             }
         }
     }
 
     /// Announces that the worker is about to wait; false if it must look around instead.
     pub(crate) fn park(&self) -> bool {
-        self.state.store(PARKED, SeqCst);
-        !self.attention.load(SeqCst)
+        self.bell.begin_wait()
     }
 
     /// The worker runs again.
     pub(crate) fn unpark(&self) {
-        self.state.store(RUNNING, SeqCst);
+        self.bell.end_wait();
     }
 
     /// Wakes the worker to search, at first where it is told.

@@ -1,18 +1,10 @@
-//! What the workers of one runtime share: tasks from outside, the set of parked workers, and the
-//! protocol by which a ready task finds a worker.
+//! What the workers of one runtime share: tasks from outside, the set of idle workers, and who is woken
+//! for a task.
 //!
-//! Protocol for stealable tasks. A task must never wait while a worker sleeps.
-//! 1. Whoever queues a task does so first, then looks at `searching` and at the parked set. If
-//!    nobody searches and somebody is parked, it counts one more as searching, claims a parked worker
-//!    (clears its bit) and wakes it. If that one has just left by itself, it counts back and begins
-//!    anew: others may have relied on the count meanwhile.
-//! 2. A worker that found nothing stops counting as searching, sets its bit in the parked set, and
-//!    only then looks once more at all queues ([`Shared::work_visible`]).
-//! 3. A worker that wakes clears its bit. If somebody else has, it counts as searching already, and
-//!    searches before it runs anything: nobody is woken meanwhile.
-//! 4. The last searching worker that has something to run passes the duty on, if more tasks are
-//!    visible. So does one that has found nothing, but gets something to run before the look of step
-//!    2, or instead of taking what that look has shown.
+//! A task that others may take finds a worker by the protocol of [`Idle`], in which a parking worker's
+//! last look at all queues is [`Shared::work_visible`]. The duty to look is passed on also by a worker
+//! that has found nothing, but gets something to run before its last look, or instead of taking what
+//! that has shown.
 //!
 //! The policy says where a searching worker looks first and whom to wake, but neither is left to it
 //! alone: no worker parks before it has looked at every queue, and a task that was queued has somebody
@@ -26,20 +18,16 @@
 //!   other classes than normal are never refused.
 //!
 //! A lone worker is not in the parked set, as it need not be chosen: it is nudged (see `remote`).
-//!
-//! All of it is sequentially consistent: either the queuer sees the searcher or the parked bit, or
-//! the worker sees the task.
 
 use std::sync::Arc;
-use std::sync::atomic::{
-    AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst, fence,
-};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst, fence};
 use std::time::Instant;
 
 use beehive_policy::{
     Aggregate, Class, Domain, Help, LoadSignal, Moment, Nanos, Placement, Queue, Tier, Topology,
     View, WorkerId,
 };
+use beehive_task::idle::Idle;
 use beehive_task::list::TaskList;
 use beehive_task::live::LiveSet;
 use crossbeam_utils::CachePadded;
@@ -86,9 +74,8 @@ pub(crate) struct Shared {
     aggregates: Box<[CachePadded<AggregateCell>]>,
     /// Whether some workers share no cache, so that to wake one may cost more than it saves.
     caches_differ: bool,
-    /// The parked members of each domain.
-    parked: Box<[AtomicU64]>,
-    searching: CachePadded<AtomicUsize>,
+    /// A word for each domain.
+    pub(crate) idle: Idle,
     stopping: AtomicBool,
     /// Cancelled when the runtime's shutdown is requested.
     pub(crate) shutdown: CancellationToken,
@@ -132,12 +119,11 @@ impl Shared {
             tasks: None,
             blocking,
             aggregates: topology.domains().map(|_| CachePadded::default()).collect(),
-            parked: topology.domains().map(|_| AtomicU64::new(0)).collect(),
+            idle: Idle::new(topology.domains().count()),
             caches_differ: (1..workers)
                 .map(WorkerId::new)
                 .any(|worker| topology.tier(WorkerId::new(0), worker) > Tier::Llc),
             topology,
-            searching: CachePadded::default(),
             stopping: AtomicBool::new(false),
             shutdown: CancellationToken::new(),
             panics: Panics::default(),
@@ -160,12 +146,13 @@ impl Shared {
             Class::Normal => self.entrance.push(task),
             _ => self.others.push(self.clock.now(), task),
         }
-        fence(SeqCst);
+        // Its fence is also that between queueing and the look at `closed`.
+        let can_send = self.idle.can_send();
         if self.closed.load(SeqCst) {
             self.drain();
         } else if let [only] = &self.remotes[..] {
             only.nudge();
-        } else if self.might_wake() {
+        } else if can_send {
             self.wake_anybody(&mut self.outside.lock().policy);
         }
     }
@@ -201,8 +188,7 @@ impl Shared {
         owner: WorkerId,
         queue: impl FnOnce() -> Queue,
     ) -> bool {
-        fence(SeqCst);
-        if !self.might_wake() {
+        if !self.idle.can_send() {
             return false;
         }
         match policy.on_help(now, moment, owner, queue(), self) {
@@ -218,24 +204,19 @@ impl Shared {
 
     /// Stealable tasks are queued somewhere: wake a worker if none searches; true if one is on its way.
     pub(crate) fn offer_any(&self, policy: &mut Policy) -> bool {
-        fence(SeqCst);
         self.wake_anybody(policy)
     }
 
     /// A worker is in the middle of something long: wakes another one if there is something to take.
     pub(crate) fn rescue(&self) {
-        if self.work_visible() && self.might_wake() {
+        if self.work_visible() && self.idle.can_send() {
             self.wake_anybody(&mut self.outside.lock().policy);
         }
     }
 
-    fn might_wake(&self) -> bool {
-        self.searching.load(SeqCst) == 0 && self.parked.iter().any(|word| word.load(SeqCst) != 0)
-    }
-
     /// Wakes a worker unless one searches; true if one is on its way.
     fn wake_anybody(&self, policy: &mut Policy) -> bool {
-        while self.might_wake()
+        while self.idle.can_send()
             && let Some(worker) = policy.on_unowned(self)
         {
             if self.wake(worker, None) {
@@ -246,44 +227,37 @@ impl Shared {
     }
 
     /// Wakes a worker to search; false if it is not parked, whatever the policy believed. Then the
-    /// caller must try again as long as [`might_wake`](Self::might_wake) allows.
+    /// caller must try again as long as [`Idle::can_send`] allows.
     fn wake(&self, worker: WorkerId, hint: Option<WorkerId>) -> bool {
-        // Counted before it is claimed: it must count when it sees that.
-        self.begin_search();
-        let parked = self.leave_parked(worker);
-        if parked {
+        let (word, bit) = self.place_in_idle(worker);
+        let sent = self.idle.send(word, bit);
+        if sent {
             self.remotes[worker.index()].send_searching(hint);
-        } else {
-            self.end_search();
         }
-        parked
+        sent
     }
 
-    pub(crate) fn begin_search(&self) {
-        self.searching.fetch_add(1, SeqCst);
-    }
-
-    /// Ends a search; true if this was the last searching worker.
-    pub(crate) fn end_search(&self) -> bool {
-        self.searching.fetch_sub(1, SeqCst) == 1
+    /// The worker's word and bit.
+    fn place_in_idle(&self, worker: WorkerId) -> (usize, u64) {
+        (
+            self.topology.domain(worker).index(),
+            self.topology.bit(worker),
+        )
     }
 
     pub(crate) fn enter_parked(&self, worker: WorkerId) {
-        let domain = self.topology.domain(worker);
-        self.parked[domain.index()].fetch_or(self.topology.bit(worker), SeqCst);
+        let (word, bit) = self.place_in_idle(worker);
+        self.idle.enter(word, bit);
     }
 
     /// Clears the worker's parked bit; true if it was set.
     pub(crate) fn leave_parked(&self, worker: WorkerId) -> bool {
-        let bit = self.topology.bit(worker);
-        let domain = self.topology.domain(worker);
-        self.parked[domain.index()].fetch_and(!bit, SeqCst) & bit != 0
+        let (word, bit) = self.place_in_idle(worker);
+        self.idle.leave(word, bit)
     }
 
     /// Whether any stealable task or job is queued anywhere.
     pub(crate) fn work_visible(&self) -> bool {
-        // After the parked bit was set: the counterpart of the fence of whoever queues a task.
-        fence(SeqCst);
         self.has_injected()
             || self.remotes.iter().any(|remote| remote.has_stealable())
             || !self.jobs.is_empty()
@@ -294,15 +268,8 @@ impl Shared {
         !self.entrance.is_empty() || !self.others.is_empty()
     }
 
-    /// How many workers search or are parked.
-    pub(crate) fn idle(&self) -> usize {
-        let parked = |word: &AtomicU64| word.load(Relaxed).count_ones() as usize;
-        self.searching.load(Relaxed) + self.parked.iter().map(parked).sum::<usize>()
-    }
-
     /// Whether any stealable task is queued anywhere but at this worker, or any job.
     pub(crate) fn work_visible_besides(&self, me: WorkerId) -> bool {
-        fence(SeqCst);
         let mut others = self.remotes.iter().enumerate();
         self.has_injected()
             || others.any(|(index, remote)| index != me.index() && remote.has_stealable())
@@ -317,10 +284,9 @@ impl Shared {
     }
 
     pub(crate) fn signal(&self, worker: WorkerId) -> LoadSignal {
-        let domain = self.topology.domain(worker);
-        let parked = self.parked[domain.index()].load(Relaxed);
+        let (word, bit) = self.place_in_idle(worker);
         LoadSignal {
-            parked: parked & self.topology.bit(worker) != 0,
+            parked: self.idle.parked(word) & bit != 0,
             ..self.remotes[worker.index()].signal().load()
         }
     }
@@ -450,7 +416,7 @@ impl View for Shared {
     }
 
     fn parked(&self, domain: Domain) -> u64 {
-        self.parked[domain.index()].load(SeqCst)
+        self.idle.parked(domain.index())
     }
 
     /// Nobody: a worker of this runtime waits in its reactor, where it is parked.

@@ -164,7 +164,7 @@ impl Local {
     #[cold]
     #[inline(never)]
     fn expose(&self) {
-        let idle = self.shared.idle();
+        let idle = self.shared.idle.count();
         if !self.owner.expose(idle as u32) {
             return;
         }

@@ -76,7 +76,7 @@ impl Worker {
     /// Passes on what this worker owes to the others: its duty to search, and its stealable tasks.
     pub(super) fn hand_over(&self) {
         if self.sent.take() {
-            self.shared.end_search();
+            self.shared.idle.end_search();
         }
         if self.shared.work_visible() {
             self.shared.offer_any(&mut self.policy.borrow_mut());

@@ -21,7 +21,7 @@ impl Worker {
         if self.shared.remotes.len() == 1 {
             return self.take_injected();
         }
-        self.shared.begin_search();
+        self.shared.idle.begin_search();
         self.search_counted()
     }
 
@@ -56,7 +56,7 @@ impl Worker {
     /// This worker is searching no more. What has been queued meanwhile was left to it, if it was the
     /// last one: if it has something to do now, the duty goes to another one, else it still has to look.
     fn end_search(&self, found: bool) {
-        let last = self.shared.end_search();
+        let last = self.shared.idle.end_search();
         let busy = found || self.has_tasks();
         self.owes_look.set(last && !busy);
         if last && busy {
@@ -79,7 +79,7 @@ impl Worker {
         if !recent || self.shared.remotes.len() == 1 {
             return false;
         }
-        self.shared.begin_search();
+        self.shared.idle.begin_search();
         let until = Nanos(self.shared.clock.now().0 + LINGER_NS);
         let mut job = None;
         let found = loop {

@@ -66,6 +66,18 @@ pub(crate) mod atomic {
         }
     }
 
+    pub(crate) type AtomicU64 = Visible<atomic::AtomicU64>;
+
+    impl AtomicU64 {
+        pub(crate) fn new(value: u64) -> Self {
+            Self::of(atomic::AtomicU64::new(value))
+        }
+
+        pub(crate) fn load(&self, order: Ordering) -> u64 {
+            self.loading().load(order)
+        }
+    }
+
     pub(crate) type AtomicPtr<T> = Visible<atomic::AtomicPtr<T>>;
 
     impl<T> AtomicPtr<T> {

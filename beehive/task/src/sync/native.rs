@@ -1,7 +1,9 @@
 //! The processor's own atomics, and a cell with loom's interface and no checks.
 
 pub(crate) mod atomic {
-    pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence};
+    pub(crate) use core::sync::atomic::{
+        AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    };
 }
 
 /// Memory that is changed through shared references.

@@ -2,6 +2,7 @@
 //!
 //! `cargo test -p beehive-task --features loom --release --test loom`
 
+mod idle;
 mod job;
 
 use std::future::{Future, poll_fn};
