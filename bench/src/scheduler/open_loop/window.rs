@@ -123,10 +123,19 @@ impl Window {
         self.arrivals[index].service
     }
 
-    /// To be called at the end of a request's service.
-    fn finish(&self, index: usize) {
+    #[cfg(test)]
+    pub(super) fn arrivals(&self) -> &[Arrival] {
+        &self.arrivals
+    }
+
+    /// How late it is for a request.
+    fn late(&self, index: usize) -> Duration {
         let due = self.start + self.arrivals[index].at;
-        let latency = Instant::now().saturating_duration_since(due);
+        Instant::now().saturating_duration_since(due)
+    }
+
+    /// To be called at the end of a request's service, with the time since it arrived.
+    pub(super) fn finish(&self, index: usize, latency: Duration) {
         let nanos = u32::try_from(latency.as_nanos()).unwrap_or(u32::MAX);
         self.latencies[index].store(nanos, Relaxed);
         // The last one has seen all others, and so shows their latencies to the measuring thread.
@@ -139,7 +148,7 @@ impl Window {
     /// Uses the core for as long as the request wants, and finishes it.
     pub(super) fn serve(&self, index: usize) {
         burn(self.service(index));
-        self.finish(index);
+        self.finish(index, self.late(index));
     }
 
     /// The same, calling `checkpoint` every now and then. What passes there is not the request's.
@@ -154,7 +163,7 @@ impl Window {
             checkpoint();
         }
         burn(left);
-        self.finish(index);
+        self.finish(index, self.late(index));
     }
 }
 
