@@ -3,6 +3,7 @@
 //! no operating system.
 use alloc::string::String;
 
+use crate::engine::Engine;
 use crate::settings::Settings;
 
 /// The time at which requests are executed.
@@ -26,6 +27,17 @@ impl Now {
 pub trait Host: Send + Sync {
     /// Facts as they are at this moment; called rarely (INFO, metrics).
     fn facts(&self) -> HostFacts;
+
+    /// What the workers do, as a text in JSON; `None` if the host does not know.
+    fn load(&self, engine: &Engine) -> Option<String> {
+        let _ = engine;
+        None
+    }
+
+    /// All tasks, as a text in JSON; `None` if they are not recorded.
+    fn tasks(&self) -> Option<String> {
+        None
+    }
 
     /// Called after CONFIG SET has changed settings, for those that the host
     /// applies itself (log level, keepalive).

@@ -2,6 +2,7 @@
 //! them. [`crate::settings`] turns what was parsed into what the server uses.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -15,6 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   hallows serve                          serve this machine on 127.0.0.1:6379
   hallows serve --memory 4GiB            keep at most 4 GiB of keys and values
+  hallows top                            watch its workers
   hallows doctor                         what this machine offers, what to improve
   hallows sim --cores 8,64               the scheduler against its rivals, simulated
   redis-cli -p 6379 set greeting hello   any Redis client will do";
@@ -56,6 +58,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Serve Redis clients until SIGTERM or Ctrl-C
     Serve(Box<ServeArgs>),
+    /// Watch the workers of a running server: load, queues, waits, steals, hottest tasks
+    Top(TopArgs),
     /// Report what this machine offers, what is switched on, and what to improve
     Doctor(DoctorArgs),
     /// Simulate the scheduler and its rivals on 1 to 1,024 cores
@@ -77,6 +81,67 @@ pub(crate) struct ServeArgs {
     /// Settings that the file may hold as well.
     #[command(flatten)]
     pub(crate) given: Given,
+}
+
+const TOP_EXAMPLES: &str = "\
+Examples:
+  hallows top
+      Watch the server on 127.0.0.1:6379; q, Esc or Ctrl-C ends, space pauses.
+
+  hallows top --connect 10.0.0.5:6379 --interval 0.5
+      Another one, twice a second.
+
+  hallows top --once
+      One screen as text, for a log.
+
+  hallows top --json | jq '.workers[].busy_permille'
+      The figures themselves, counted since the server's start.
+
+  hallows top --tasks
+      All tasks and how long each waits; the server must have --task-dump yes.
+
+Exit status: 0 ended as asked, 1 failure, 2 wrong usage.";
+
+/// Flags of `top`.
+#[derive(Args, Debug)]
+#[command(after_help = TOP_EXAMPLES)]
+pub(crate) struct TopArgs {
+    /// The server
+    #[arg(
+        long,
+        env = "HALLOWS_CONNECT",
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:6379"
+    )]
+    pub(crate) connect: String,
+    /// Its password
+    #[arg(
+        long,
+        env = "HALLOWS_PASSWORD",
+        value_name = "TEXT",
+        hide_env_values = true
+    )]
+    pub(crate) password: Option<String>,
+    /// Time between two looks, and over which rates are taken
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    pub(crate) interval: Duration,
+    /// Print one screen as text and end
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) once: bool,
+    /// Print the figures as JSON and end
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print all tasks instead and end
+    #[arg(long, conflicts_with = "once")]
+    pub(crate) tasks: bool,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "write a number of seconds")?;
+    if !(0.05..=3600.0).contains(&seconds) {
+        return Err("give 0.05 to 3600 seconds".to_owned());
+    }
+    Ok(Duration::from_secs_f64(seconds))
 }
 
 /// Flags of `doctor`.

@@ -31,6 +31,11 @@ impl Failure {
         }
     }
 
+    /// What happened.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Writes the message to standard error and gives the exit status.
     pub(crate) fn report(&self) -> ExitCode {
         eprintln!("{self}");

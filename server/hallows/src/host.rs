@@ -4,10 +4,13 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use hallows_engine::{Host, HostFacts};
+use beehive::Handle;
+use hallows_engine::{Engine, Host, HostFacts};
+use serde::Serialize;
 
 use crate::clock;
 use crate::limits;
+use crate::load;
 use crate::logging::LevelControl;
 use crate::settings::{LogLevel, Settings};
 
@@ -21,6 +24,8 @@ pub(crate) struct LinuxHost {
     /// Facts that do not change, asked once.
     fixed: HostFacts,
     level: LevelControl,
+    /// What executes the requests.
+    runtime: Handle,
     /// The `loglevel` in effect, to tell a CONFIG SET of it from others.
     level_known: Mutex<hallows_engine::LogLevel>,
 }
@@ -32,6 +37,7 @@ impl LinuxHost {
         port: u16,
         io_backend: &str,
         level: LevelControl,
+        runtime: Handle,
     ) -> Self {
         let name = rustix::system::uname();
         let os = [name.sysname(), name.release(), name.machine()]
@@ -61,6 +67,7 @@ impl LinuxHost {
         Self {
             fixed,
             level,
+            runtime,
             level_known: Mutex::new(redis_level(settings.log_level)),
         }
     }
@@ -77,6 +84,14 @@ impl Host for LinuxHost {
         }
     }
 
+    fn load(&self, engine: &Engine) -> Option<String> {
+        Some(json(&load::load(&self.runtime, &self.facts(), engine)))
+    }
+
+    fn tasks(&self) -> Option<String> {
+        load::tasks(&self.runtime).map(|tasks| json(&tasks))
+    }
+
     fn settings_changed(&self, settings: &hallows_engine::Settings) {
         self.follow_level(settings.log_level());
         limits::make_room(settings.max_clients(), self.fixed.workers);
@@ -84,6 +99,11 @@ impl Host for LinuxHost {
 }
 
 impl LinuxHost {
+    /// What executes the requests.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
     fn follow_level(&self, wanted: hallows_engine::LogLevel) {
         let mut known = self
             .level_known
@@ -94,6 +114,10 @@ impl LinuxHost {
             self.level.set(own_level(wanted));
         }
     }
+}
+
+fn json(report: &impl Serialize) -> String {
+    serde_json::to_string(report).expect("numbers and texts always serialise")
 }
 
 /// The level as CONFIG knows it. Redis has no `error` and no `trace`; the nearest

@@ -1,7 +1,7 @@
 //! The program `hallows`: a cache server for Redis clients. This file parses the
 //! command line, runs one command and gives its exit status; `serve/` is the
-//! server, `settings/` its configuration, `doctor/` looks at the machine,
-//! `sim/` compares schedulers.
+//! server, `settings/` its configuration, `load/` what its workers do, `top/`
+//! shows that, `doctor/` looks at the machine, `sim/` compares schedulers.
 #![forbid(unsafe_code)]
 
 mod cli;
@@ -11,12 +11,14 @@ mod failure;
 mod host;
 mod io;
 mod limits;
+mod load;
 mod logging;
 mod metrics;
 mod serve;
 mod settings;
 mod sim;
 mod stdout;
+mod top;
 
 use std::process::ExitCode;
 
@@ -46,6 +48,7 @@ fn run(command: Command) -> Result<(), Failure> {
             let level = logging::install(settings.log_level, settings.log_format);
             serve::run(settings, level)
         }
+        Command::Top(args) => top::run(&args),
         Command::Doctor(args) => doctor::run(args.json),
         Command::Sim(args) => sim::run(&args),
         Command::Completions { shell } => {

@@ -10,6 +10,7 @@ pub(crate) mod debug;
 pub(crate) mod dispatch;
 pub(crate) mod docs;
 pub(crate) mod expire;
+pub(crate) mod hallows;
 pub(crate) mod help;
 pub(crate) mod info;
 pub(crate) mod key;

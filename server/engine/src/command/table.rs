@@ -21,6 +21,7 @@ const FAMILIES: &[&[Spec]] = &[
     super::memory::SPECS,
     super::command_info::SPECS,
     super::debug::SPECS,
+    super::hallows::SPECS,
 ];
 
 /// Number of commands, subcommands not counted.

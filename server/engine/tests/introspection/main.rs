@@ -7,5 +7,6 @@ mod client;
 mod command;
 mod config;
 mod debug;
+mod hallows;
 mod info;
 mod object;

@@ -1,9 +1,10 @@
 //! The Prometheus endpoint (`--metrics`): `http.rs` speaks HTTP, `text.rs`
-//! writes the metrics; this file moves bytes. It runs on the first worker beside
+//! writes the metrics, `workers.rs` those of the workers; this file moves bytes. It runs on the first worker beside
 //! the clients, so it is bounded in connections, size and time.
 
 mod http;
 mod text;
+mod workers;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -44,13 +45,17 @@ pub(crate) async fn run(mut listener: TcpListener, engine: Arc<Engine>, host: Ar
     }
 }
 
+fn render(engine: &Engine, host: &LinuxHost) -> String {
+    text::render(engine, &host.facts(), &host.runtime().metrics())
+}
+
 /// Reads one request and answers it.
 async fn answer(socket: Socket, engine: &Engine, host: &LinuxHost) -> std::io::Result<()> {
     let mut stream = socket.into_stream()?;
     let mut received = Vec::with_capacity(http::HEAD_LEN_MAX);
     loop {
         let count = stream.recv(&mut received).await?;
-        if let Some(answer) = http::respond(&received, || text::render(engine, &host.facts())) {
+        if let Some(answer) = http::respond(&received, || render(engine, host)) {
             return stream.send(answer).await.0;
         }
         if count == 0 {

@@ -3,24 +3,26 @@
 
 use std::fmt::{Display, Write};
 
+use beehive::metrics::RuntimeMetrics;
 use hallows_engine::{DATABASES, Engine, HostFacts};
 
+use super::workers;
 use crate::clock;
 
 /// Text under construction.
-struct Page(String);
+pub(super) struct Page(String);
 
 impl Page {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
+    pub(super) fn family(&mut self, name: &str, kind: &str, help: &str) {
         // Writing to a String cannot fail.
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    fn sample(&mut self, name: &str, value: impl Display) {
+    pub(super) fn sample(&mut self, name: &str, value: impl Display) {
         let _ = writeln!(self.0, "{name} {value}");
     }
 
-    fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
+    pub(super) fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
         self.family(name, "gauge", help);
         self.sample(name, value);
     }
@@ -32,12 +34,13 @@ impl Page {
 }
 
 /// All metrics as they are now.
-pub(super) fn render(engine: &Engine, facts: &HostFacts) -> String {
+pub(super) fn render(engine: &Engine, facts: &HostFacts, runtime: &RuntimeMetrics) -> String {
     let mut page = Page(String::with_capacity(8192));
     process(&mut page, facts);
     traffic(&mut page, engine);
     store(&mut page, engine);
     databases(&mut page, engine);
+    workers::render(&mut page, runtime);
     page.0
 }
 

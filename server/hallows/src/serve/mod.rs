@@ -42,6 +42,7 @@ pub(crate) fn run(mut settings: Settings, level: LevelControl) -> Result<(), Fai
     let runtime = Runtime::builder()
         .workers(settings.workers)
         .io(io::wanted(settings.io))
+        .task_dump(settings.task_dump)
         .build()
         .map_err(|error| {
             let remedy =
@@ -67,22 +68,24 @@ async fn serve(settings: Settings, level: LevelControl, runtime: &Runtime) -> Re
         .map(|address| bind("--metrics", address, TcpListener::bind))
         .transpose()?;
     let first = listeners[0].local_addr();
-    let io = runtime.backend().to_string();
-    let host = Arc::new(LinuxHost::new(&settings, first.port(), &io, level));
+    let backend = runtime.backend();
+    let io = backend.to_string();
+    let handle = runtime.handle();
+    let (port, runtime) = (first.port(), handle.clone());
+    let host = Arc::new(LinuxHost::new(&settings, port, &io, level, runtime));
     let engine = setup::engine(&settings, Arc::clone(&host), first)?;
     let shared = Arc::new(Shared::new(engine, settings.client_memory.0));
 
     if settings.huge_pages {
         huge_pages::start(&shared.engine);
     }
-    let handle = runtime.handle();
     start_background(&handle, &shared);
     tracing::info!(
         listen = join(&listeners),
         memory = %settings.memory,
         workers = settings.workers,
         io,
-        io_why = io::why(settings.io, runtime.backend()),
+        io_why = io::why(settings.io, backend),
         metrics = scraped.as_ref().map(|listener| listener.local_addr().to_string()),
         maxclients = settings.clients_max,
         pid = std::process::id(),

@@ -41,6 +41,14 @@ impl Host for HostRef {
         self.0.facts()
     }
 
+    fn load(&self, engine: &Engine) -> Option<String> {
+        self.0.load(engine)
+    }
+
+    fn tasks(&self) -> Option<String> {
+        self.0.tasks()
+    }
+
     fn settings_changed(&self, settings: &hallows_engine::Settings) {
         self.0.settings_changed(settings);
     }

@@ -98,6 +98,10 @@ given! {
         #[arg(long, env = "HALLOWS_METRICS", value_name = "HOST:PORT", help_heading = "Observing")]
         metrics: Option<String>,
 
+        /// Keep a list of all tasks, for `hallows top` [default: no]
+        #[arg(long, env = "HALLOWS_TASK_DUMP", help_heading = "Observing")]
+        task_dump: Option<YesNo>,
+
         /// Least important message to log [default: info]
         #[arg(long, env = "HALLOWS_LOG_LEVEL", help_heading = "Observing")]
         log_level: Option<LogLevel>,

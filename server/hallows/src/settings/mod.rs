@@ -56,6 +56,8 @@ pub(crate) struct Settings {
     pub(crate) client_memory: ByteSize,
     /// Where to serve metrics.
     pub(crate) metrics: Option<SocketAddr>,
+    /// Whether all tasks are listed.
+    pub(crate) task_dump: bool,
     /// Least important message to log.
     pub(crate) log_level: LogLevel,
     /// Form of the log.
@@ -96,6 +98,7 @@ impl Settings {
                 .metrics
                 .map(|text| address("--metrics", &text))
                 .transpose()?,
+            task_dump: given.task_dump == Some(YesNo::Yes),
             log_level: given.log_level.unwrap_or(LogLevel::Info),
             log_format: given.log_format.unwrap_or(LogFormat::Text),
             config_file: config.map(Path::to_path_buf),

@@ -11,7 +11,7 @@ use crate::support::{Server, finish, hallows, run};
 fn help_teaches_every_command_with_examples() {
     let (status, help, _) = run(&["--help"]);
     assert_eq!(status, 0);
-    for word in ["serve", "doctor", "sim", "completions", "Examples:"] {
+    for word in ["serve", "top", "doctor", "sim", "completions", "Examples:"] {
         assert!(help.contains(word), "{help}");
     }
     let (status, help, _) = run(&["serve", "--help"]);

@@ -10,3 +10,4 @@ mod memory;
 mod metrics;
 mod sim;
 mod support;
+mod top;

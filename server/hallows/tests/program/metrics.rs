@@ -43,6 +43,10 @@ fn metrics_follow_what_clients_do() {
             f64::from(256 << 20)
         );
         assert!(value(&body, "process_resident_memory_bytes") > 0.0);
+        let of_first = |name: &str| value(&body, &format!("hallows_worker_{name}"));
+        assert!(of_first("polls_total{worker=\"0\",class=\"normal\"}") > 0.0);
+        assert!(of_first("phase_seconds_total{worker=\"0\",phase=\"parked\"}") > 0.0);
+        assert_eq!(of_first("stalls_total{worker=\"0\"}"), 0.0);
         assert!(body.contains("hallows_keys{db=\"0\"} 1"), "{body}");
         for line in body.lines() {
             assert!(

@@ -1,0 +1,193 @@
+//! The workers' part of the metrics page.
+
+use beehive::Class;
+use beehive::metrics::{KindMetrics, Phase, RuntimeMetrics, WorkerMetrics};
+
+use super::text::Page;
+
+/// A figure of a worker: name, kind, help, value.
+type Figure = (
+    &'static str,
+    &'static str,
+    &'static str,
+    fn(&WorkerMetrics) -> f64,
+);
+
+const FIGURES: &[Figure] = &[
+    (
+        "hallows_worker_searches_total",
+        "counter",
+        "Searches at other workers for something to run.",
+        |worker| worker.searches as f64,
+    ),
+    (
+        "hallows_worker_steals_total",
+        "counter",
+        "Searches that brought tasks.",
+        |worker| worker.steals as f64,
+    ),
+    (
+        "hallows_worker_stolen_tasks_total",
+        "counter",
+        "Tasks taken from other workers.",
+        |worker| worker.stolen as f64,
+    ),
+    (
+        "hallows_worker_parks_total",
+        "counter",
+        "Waits for events.",
+        |worker| worker.parks as f64,
+    ),
+    (
+        "hallows_worker_wakes_total",
+        "counter",
+        "Waits that another thread ended.",
+        |worker| worker.wakes as f64,
+    ),
+    (
+        "hallows_worker_messages_total",
+        "counter",
+        "Tasks and notes sent by other threads.",
+        |worker| worker.messages as f64,
+    ),
+    (
+        "hallows_worker_injected_tasks_total",
+        "counter",
+        "Tasks taken of those from outside.",
+        |worker| worker.injected as f64,
+    ),
+    (
+        "hallows_worker_moved_connections_total",
+        "counter",
+        "Connections sent to other workers.",
+        |worker| worker.moved as f64,
+    ),
+    (
+        "hallows_worker_stalls_total",
+        "counter",
+        "Polls that lasted too long.",
+        |worker| worker.stalls as f64,
+    ),
+    (
+        "hallows_worker_oldest_wait_seconds",
+        "gauge",
+        "Wait so far of the task that has been ready longest.",
+        |worker| worker.oldest_wait.as_secs_f64(),
+    ),
+    (
+        "hallows_worker_connections",
+        "gauge",
+        "Connections that live there.",
+        |worker| f64::from(worker.signal.connections),
+    ),
+    (
+        "hallows_worker_signal_age_seconds",
+        "gauge",
+        "Age of the published load.",
+        |worker| worker.signal_age.as_secs_f64(),
+    ),
+];
+
+/// Writes the figures of all workers.
+pub(super) fn render(page: &mut Page, metrics: &RuntimeMetrics) {
+    for (name, kind, help, value) in FIGURES {
+        page.family(name, kind, help);
+        for worker in &metrics.workers {
+            let labels = format!("worker=\"{}\"", worker.worker.index());
+            page.sample(&format!("{name}{{{labels}}}"), value(worker));
+        }
+    }
+    phases(page, metrics);
+    waits(page, metrics);
+    let name = "hallows_worker_class_seconds_total";
+    by_class(
+        page,
+        metrics,
+        name,
+        "counter",
+        "Time by class of task.",
+        |kind| kind.time.as_secs_f64(),
+    );
+    let name = "hallows_worker_polls_total";
+    by_class(
+        page,
+        metrics,
+        name,
+        "counter",
+        "Polls by class of task.",
+        |kind| kind.polls as f64,
+    );
+    let name = "hallows_worker_queued_tasks";
+    by_class(
+        page,
+        metrics,
+        name,
+        "gauge",
+        "Ready tasks by class.",
+        |kind| (kind.queued_local + kind.queued_stealable) as f64,
+    );
+    page.gauge(
+        "hallows_entrance_tasks",
+        "Ready tasks that no worker has taken, at least.",
+        metrics.entrance,
+    );
+    let live = metrics.live + metrics.workers.iter().map(|it| it.live).sum::<usize>();
+    page.gauge(
+        "hallows_live_tasks",
+        "Tasks that have waited and not ended.",
+        live,
+    );
+    page.gauge(
+        "hallows_blocking_work",
+        "Blocking work queued or going on.",
+        metrics.blocking,
+    );
+}
+
+fn phases(page: &mut Page, metrics: &RuntimeMetrics) {
+    let name = "hallows_worker_phase_seconds_total";
+    page.family(name, "counter", "Time by what the worker did.");
+    for worker in &metrics.workers {
+        for phase in Phase::ALL {
+            let index = worker.worker.index();
+            let labels = format!("worker=\"{index}\",phase=\"{}\"", phase.name());
+            let seconds = worker.times.of(phase).as_secs_f64();
+            page.sample(&format!("{name}{{{labels}}}"), seconds);
+        }
+    }
+}
+
+fn waits(page: &mut Page, metrics: &RuntimeMetrics) {
+    let name = "hallows_worker_queue_wait_seconds";
+    page.family(name, "summary", "Waits of ready tasks, as far as measured.");
+    for worker in &metrics.workers {
+        let labels = format!("worker=\"{}\"", worker.worker.index());
+        let seconds = worker.wait_time.as_secs_f64();
+        page.sample(&format!("{name}_sum{{{labels}}}"), seconds);
+        page.sample(&format!("{name}_count{{{labels}}}"), worker.waits);
+    }
+}
+
+fn by_class(
+    page: &mut Page,
+    metrics: &RuntimeMetrics,
+    name: &str,
+    kind: &str,
+    help: &str,
+    value: impl Fn(&KindMetrics) -> f64,
+) {
+    page.family(name, kind, help);
+    for worker in &metrics.workers {
+        let kinds = [
+            ("latency", worker.class(Class::Latency)),
+            ("normal", worker.class(Class::Normal)),
+            ("background", worker.class(Class::Background)),
+            ("slices", &worker.slices),
+        ];
+        for (class, kind) in kinds {
+            let index = worker.worker.index();
+            let labels = format!("worker=\"{index}\",class=\"{class}\"");
+            page.sample(&format!("{name}{{{labels}}}"), value(kind));
+        }
+    }
+}
