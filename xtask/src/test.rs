@@ -28,7 +28,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let own_steps = if options.skip_judge { 6 } else { 7 };
+    let own_steps = if options.skip_judge { 7 } else { 8 };
     let mut progress = Progress::new(own_steps + verify::QUICK_STEPS);
     let mut python = PathBuf::new();
     progress.step("Debian packages", || {
@@ -52,6 +52,17 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
                 .args(["test", "--workspace", "--no-fail-fast"])
                 .env("HALLOWS_PYTHON", &python),
         )
+    })?;
+    progress.step("spans and events of Beehive", || {
+        shell::run(shell::cargo().current_dir(&workspace.root).args([
+            "test",
+            "--package",
+            "beehive",
+            "--features",
+            "tracing",
+            "--test",
+            "tracing",
+        ]))
     })?;
     verify::quick_steps(workspace, &mut progress, options.with_nightly)?;
     if options.skip_judge {

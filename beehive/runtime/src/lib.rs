@@ -62,6 +62,7 @@ pub mod stall;
 mod thread;
 mod ticks;
 pub mod time;
+mod trace;
 mod worker;
 
 pub use beehive_macros::{main, test};

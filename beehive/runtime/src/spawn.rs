@@ -20,6 +20,7 @@ use crate::options::{JoinHandle, TaskMeta, TaskOptions};
 use crate::panic;
 use crate::remote::Message;
 use crate::shared::Shared;
+use crate::trace;
 use crate::worker;
 
 /// Runs a future that may move between workers.
@@ -107,12 +108,13 @@ where
 {
     worker::with_current(|worker| {
         worker.shared.describe::<F>(&mut meta, location);
+        let future = Guarded::new(trace::in_span(&meta, location, future));
         let home = AtHome::new(&worker.shared, worker.id);
         // SAFETY: the future is not `Send`, and this thread is its owner: `AtHome` hands every
         // runnable to this worker. It runs and drops them on this thread, and stops only when no task
         // of its own is left (`Worker::drop_local_tasks`). The first runnable is queued here without
         // leaving the thread.
-        let (runnable, handle) = unsafe { cell::pinned(meta, Guarded::new(future), home) };
+        let (runnable, handle) = unsafe { cell::pinned(meta, future, home) };
         worker.shared.list(&runnable);
         worker.push_local(runnable);
         handle
@@ -131,7 +133,8 @@ where
     F::Output: Send + 'static,
 {
     shared.describe::<F>(&mut meta, location);
-    let (runnable, handle) = cell::shared(meta, Guarded::new(future), Anywhere::new(shared));
+    let future = Guarded::new(trace::in_span(&meta, location, future));
+    let (runnable, handle) = cell::shared(meta, future, Anywhere::new(shared));
     shared.list(&runnable);
     runnable.schedule();
     handle
@@ -151,7 +154,8 @@ where
 {
     let mut meta = TaskMeta::default();
     shared.describe::<F>(&mut meta, location);
-    let future = Guarded::new(async move { make().await });
+    let future = async move { make().await };
+    let future = Guarded::new(trace::in_span(&meta, location, future));
     let home = AtHome::new(shared, worker);
     // SAFETY: the owner is the thread that runs the worker. `AtHome` and the send below hand every
     // runnable to it, and it runs them there. Before its first poll the future holds only `make`,

@@ -42,6 +42,7 @@ use crate::remote::{Message, Remote};
 use crate::shared::Shared;
 use crate::slice::current;
 use crate::spawn::Guarded;
+use crate::trace;
 use crate::worker;
 use stacks::Stack;
 
@@ -66,12 +67,13 @@ where
     let mut meta = shared.meta(options.anywhere());
     shared.describe::<F>(&mut meta, location);
     let home = Arc::new(Home::new(shared.clone(), chosen));
-    let future = Guarded::new(Fiber {
+    let fiber = Fiber {
         state: State::New(body),
         stack_bytes,
         attained: Attained::default(),
         home: home.clone(),
-    });
+    };
+    let future = Guarded::new(trace::in_span(&meta, location, fiber));
     // SAFETY: the owner is the thread of the worker that polls the fiber first. (1) Until then the
     // future holds `body`, which is `Send`, and a `Home`, which is too, so its runnable may be dropped
     // anywhere. (2) That first poll stores the worker in `Home` before

@@ -10,6 +10,7 @@ use beehive_policy::{Class, Nanos};
 
 use super::Worker;
 use crate::metrics::{Phase, WaitProbe};
+use crate::trace;
 
 /// Time between two looks at the queues while there is always something to run.
 const LOOK_INTERVAL: Nanos = Nanos(20_000);
@@ -94,6 +95,7 @@ impl Worker {
 
     /// The worker is about to wait for events.
     pub(super) fn begin_park(&self) {
+        trace::parks(self.id);
         self.remote.counters.parks.add(1);
         self.enter(Phase::Parked);
     }
@@ -103,6 +105,7 @@ impl Worker {
         self.enter(Phase::Reactor);
         let woken = self.remote.wants_attention();
         self.remote.counters.wakes.add(u64::from(woken));
+        trace::resumes(self.id, woken);
     }
 
     /// The worker stops, and has no local tasks any more.
@@ -132,6 +135,7 @@ impl Worker {
             let stolen = queued().saturating_sub(before).max(1);
             self.remote.counters.steals.add(1);
             self.remote.counters.stolen.add(stolen as u64);
+            trace::stole(self.id, stolen);
         }
         found
     }
