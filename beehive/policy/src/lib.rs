@@ -11,6 +11,8 @@
 //! [`mod@slice`]). It sees the others through a [`View`], knows by [`topology`] how far away they are,
 //! and by [`Prices`] what that costs.
 //!
+//! What processor and kernel count, where they do, comes in as numbers too ([`counters`]).
+//!
 //! The crate owns no queue, clock, thread or waker, and knows no operating system. Time, seeds and
 //! signals are arguments, so one recorded stream of events gives the same decisions in the Linux
 //! runtime, in a kernel and in the simulator. A wrong decision costs time, never safety: the
@@ -26,6 +28,7 @@ extern crate std;
 pub mod balance;
 pub mod budget;
 pub mod class;
+pub mod counters;
 pub mod deadline;
 pub mod demotion;
 mod elements;

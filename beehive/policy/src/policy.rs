@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 
 use crate::balance::{Balance, Meter, Move};
+use crate::counters::{Moves, Sample};
 use crate::help::{self, Help, Moment, Request};
 use crate::random::Random;
 use crate::search::{Context, Search, Step};
@@ -50,6 +51,9 @@ impl Config {
     }
 }
 
+/// No task is left alone for longer because its move is dear.
+const LONE_WAIT_MAX: Nanos = Nanos(10_000);
+
 /// One worker's decisions.
 #[derive(Debug, Clone)]
 pub struct Policy {
@@ -63,6 +67,7 @@ pub struct Policy {
     publisher: Publisher,
     gather: Gather,
     meter: Meter,
+    moves: Moves,
     /// `None` if connections stay where they are.
     balance: Option<Balance>,
     /// Connections of the last events.
@@ -94,6 +99,7 @@ impl Policy {
             publisher: Publisher::new(config.publish_interval, config.elements.cry),
             gather: Gather::new(config.gather),
             meter: Meter::new(),
+            moves: Moves::default(),
             balance: (config.balance && workers > 1).then(|| Balance::new(config.me, workers)),
             active: 0,
         }
@@ -202,6 +208,19 @@ impl Policy {
         Some(balance.decide(now, self.meter.busy_permille(), self.active, read))
     }
 
+    /// Something was counted while the worker ran tasks.
+    pub fn on_counted(&mut self, sample: &Sample) {
+        self.moves.observe(sample);
+    }
+
+    /// How long a task that is alone in its worker's queue is left to it before another one takes it:
+    /// what it would lose by moving. `None` if that is not known.
+    #[must_use]
+    pub fn lone_wait(&self) -> Option<Nanos> {
+        let price = self.moves.price()?;
+        Some(price.min(LONE_WAIT_MAX))
+    }
+
     /// How busy this worker was lately, in thousandths of its time.
     #[must_use]
     pub fn busy_permille(&self) -> u32 {
@@ -212,5 +231,36 @@ impl Policy {
     #[must_use]
     pub fn service_ns(&self) -> u32 {
         u32::try_from(self.service.mean_ns()).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::counters;
+
+    #[test]
+    fn a_lone_task_is_left_alone_for_as_long_as_its_move_would_cost() {
+        let topology = Arc::new(Topology::uniform(8));
+        let mut policy = Policy::new(&Config::new(WorkerId::new(0), topology));
+        assert_eq!(policy.lone_wait(), None);
+        let mut count = |cache_misses, moved| {
+            policy.on_counted(&Sample {
+                polls: 1,
+                cache_misses: Some(cache_misses),
+                moved,
+                ..Sample::default()
+            });
+            policy.lone_wait()
+        };
+        let samples = counters::SAMPLES_MIN as usize;
+        let mut at_home = (0..samples).map(|_| count(10, 0));
+        assert!(at_home.all(|wait| wait.is_none()));
+        let moves = [(30, 20 * counters::MISS.0), (100_000, LONE_WAIT_MAX.0)];
+        for (misses, expected) in moves {
+            let last = (0..10 * samples).map(|_| count(misses, 1)).last();
+            let wait = last.flatten().expect("enough was counted").0;
+            assert!(wait.abs_diff(expected) <= counters::MISS.0, "{wait} ns");
+        }
     }
 }

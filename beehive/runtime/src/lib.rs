@@ -30,6 +30,7 @@ mod builder;
 pub mod cancel;
 pub mod channel;
 mod clock;
+pub mod counters;
 mod driver;
 pub mod dump;
 mod entrance;

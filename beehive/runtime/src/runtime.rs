@@ -18,6 +18,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::blocking::Pool;
 use crate::builder::{Backend, Builder, Settings};
+use crate::counters::Counters;
 use crate::driver;
 use crate::dump::registry::Registry;
 use crate::fork;
@@ -418,14 +419,9 @@ fn make_worker(
         Ok(driver) => {
             let policy = Policy::new(&settings.policy(id));
             let queues = ClassQueues::new(remote.clone(), settings.class_weights, &shared.clock);
-            Ok(Worker::new(
-                id,
-                shared.clone(),
-                kept,
-                driver,
-                policy,
-                queues,
-            ))
+            let mut worker = Worker::new(id, shared.clone(), kept, driver, policy, queues);
+            worker.counters = settings.counters.then(Counters::open);
+            Ok(worker)
         }
         Err(error) => Err(Box::new((error, kept))),
     }

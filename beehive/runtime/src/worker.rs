@@ -10,6 +10,7 @@
 
 mod account;
 mod current;
+mod measure;
 mod park;
 mod run;
 mod search;
@@ -34,6 +35,7 @@ use hallows_lockfree::deque::{Full, Worker as Deque};
 use hallows_lockfree::mpsc::Receiver;
 
 use crate::budget::{self, PollBudget};
+use crate::counters::Counters;
 use crate::driver::Driver;
 use crate::fork;
 use crate::metrics::Phase;
@@ -94,6 +96,10 @@ pub(crate) struct Worker {
     /// Where tasks have been seen.
     hint: Cell<Option<WorkerId>>,
     quanta: Cell<u32>,
+    /// Of this thread, if they are wanted.
+    pub(crate) counters: Option<Counters>,
+    /// Tasks that have come from another worker since the last run of tasks.
+    arrived: Cell<u32>,
     quantum: RefCell<Quantum>,
     /// Polls until the clock is read again; zero when the quantum is over.
     stride: Cell<u32>,
@@ -173,6 +179,8 @@ impl Worker {
             head: RefCell::default(),
             hint: Cell::default(),
             quanta: Cell::new(0),
+            counters: None,
+            arrived: Cell::new(0),
             quantum: RefCell::default(),
             stride: Cell::new(0),
             rescued: Cell::new(id.index()),

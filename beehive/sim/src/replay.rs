@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 
+use beehive_policy::counters::Sample;
 use beehive_policy::{
     Activity, Aggregate, Config, Domain, Help, LoadSignal, Moment, Move, Nanos, Occasion, Policy,
     Queue, Step, View, Wait, WorkerId,
@@ -19,6 +20,7 @@ use beehive_policy::{
 )]
 pub enum Event {
     Service(Nanos),
+    Counted(Sample),
     Idle(Nanos, Option<WorkerId>),
     Poke(WorkerId),
     Search(Nanos),
@@ -141,6 +143,10 @@ fn decide(policy: &mut Policy, event: Event, view: &impl View) -> Decision {
     match event {
         Event::Service(service) => {
             policy.on_service(service);
+            Decision::Noted
+        }
+        Event::Counted(sample) => {
+            policy.on_counted(&sample);
             Decision::Noted
         }
         Event::Idle(now, hint) => {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
+use beehive_policy::counters::Sample;
 use beehive_policy::{
     Activity, Aggregate, Config, Domain, Help, LoadSignal, Moment, Move, Nanos, Occasion, Queue,
     Step, View, Wait, WorkerId,
@@ -90,6 +91,15 @@ impl Policy {
 
     pub(crate) fn service_ns(&self) -> u32 {
         self.policy().service_ns()
+    }
+
+    pub(crate) fn lone_wait(&self) -> Option<Nanos> {
+        self.policy().lone_wait()
+    }
+
+    pub(crate) fn on_counted(&mut self, sample: &Sample) {
+        let event = Event::Counted(*sample);
+        call!(self, on_counted(sample), event, &nothing(), Decision::Noted => ());
     }
 
     pub(crate) fn on_service(&mut self, service: Nanos) {

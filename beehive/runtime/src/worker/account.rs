@@ -136,6 +136,7 @@ impl Worker {
             self.remote.counters.steals.add(1);
             self.remote.counters.stolen.add(stolen as u64);
             trace::stole(self.id, stolen);
+            self.arrived.set(stolen as u32);
         }
         found
     }

@@ -3,10 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null;
 
-use beehive_policy::{Class, Nanos};
+use beehive_policy::Class;
 
+use super::Worker;
 use super::current::POLLED;
-use super::{TIMED_QUANTA, Worker};
 use crate::dump::record::NotedPoll;
 use crate::options::{Task, TaskMeta};
 
@@ -52,11 +52,7 @@ impl Worker {
     /// Runs tasks until the quantum is over, no task is left, or another thread has sent something;
     /// says how many polls that were.
     pub(super) fn run_tasks(&self) -> u32 {
-        let quantum = self.quanta.get().wrapping_add(1);
-        self.quanta.set(quantum);
-        let timed = quantum
-            .is_multiple_of(TIMED_QUANTA)
-            .then(std::time::Instant::now);
+        let measured = self.begin_measured();
         let mut polls = 0;
         let mut poll = || {
             while !self.quantum_is_over()
@@ -83,9 +79,8 @@ impl Worker {
             self.count_poll();
         }
         self.remote.counters.polls.add(u64::from(polls));
-        if let Some(started) = timed.filter(|_| polls > 0) {
-            let service = (started.elapsed() / polls).as_nanos() as u64;
-            self.policy.borrow_mut().on_service(Nanos(service));
+        if let Some(run) = measured {
+            self.end_measured(&run, polls);
         }
         polls
     }

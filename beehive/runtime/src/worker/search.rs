@@ -189,7 +189,7 @@ impl Worker {
         if alone.is_empty() {
             return false;
         }
-        pause();
+        self.leave_alone();
         for &(index, task) in &*alone {
             let stealer = &self.shared.remotes[index].stealer;
             if stealer.oldest() == Some(task) {
@@ -202,6 +202,16 @@ impl Worker {
 
     fn take_half(&self, stealer: &Stealer<Task>) -> bool {
         retry(|| stealer.steal_half(&self.stealable))
+    }
+
+    /// Gives another worker the time to take a task itself that is alone in its queue.
+    fn leave_alone(&self) {
+        let wait = self.policy.borrow().lone_wait().unwrap_or(Nanos(0));
+        let end = Nanos(self.shared.clock.now().0 + wait.0);
+        pause();
+        while self.shared.clock.now() < end {
+            pause();
+        }
     }
 }
 

@@ -85,7 +85,8 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
         overcommit(facts),
         nofile(facts),
         somaxconn(facts),
-        perf_counters(facts),
+        hardware_counters(facts),
+        software_events(facts),
     ]
 }
 
@@ -221,23 +222,23 @@ fn somaxconn(facts: &Facts) -> Finding {
     }
 }
 
-fn perf_counters(facts: &Facts) -> Finding {
-    const NAME: &str = "perf_counters";
-    match (facts.perf_paranoid, facts.perf_hardware) {
-        (None, _) => Finding::unknown(NAME, "/proc/sys/kernel/perf_event_paranoid"),
-        (Some(_), false) => Finding::off(
+fn hardware_counters(facts: &Facts) -> Finding {
+    const NAME: &str = "hardware_counters";
+    match &facts.hardware_counters {
+        Some(Ok(access)) => Finding::on(NAME, format!("cycles and cache misses by {access}")),
+        Some(Err(Refusal { reason, remedy })) => Finding::off(NAME, reason, remedy),
+        None => Finding::unknown(NAME, "perf_event_open"),
+    }
+}
+
+fn software_events(facts: &Facts) -> Finding {
+    const NAME: &str = "software_events";
+    match &facts.software_events_refusal {
+        None => Finding::on(NAME, "time on a core, switches and page faults by one call"),
+        Some(Refusal { reason, remedy }) => Finding::off(
             NAME,
-            "the kernel sees no hardware counters",
-            "Usual in virtual machines; ask for a machine type with a virtual PMU.",
-        ),
-        (Some(level @ 3..), true) => Finding::off(
-            NAME,
-            format!("forbidden: kernel.perf_event_paranoid is {level}"),
-            "To profile: sysctl kernel.perf_event_paranoid=2",
-        ),
-        (Some(level), true) => Finding::on(
-            NAME,
-            format!("allowed: kernel.perf_event_paranoid is {level}"),
+            format!("{reason}; getrusage tells nearly the same"),
+            remedy,
         ),
     }
 }
@@ -260,8 +261,8 @@ mod tests {
             overcommit: Some(1),
             nofile: (Some(1024), Some(20_000)),
             somaxconn: Some(4096),
-            perf_paranoid: Some(2),
-            perf_hardware: true,
+            hardware_counters: Some(Ok("rdpmc".to_owned())),
+            software_events_refusal: None,
             memory: Some(1 << 34),
         }
     }
@@ -303,7 +304,8 @@ mod tests {
             overcommit: Some(2),
             nofile: (Some(1024), Some(4096)),
             somaxconn: Some(128),
-            perf_paranoid: Some(4),
+            hardware_counters: Some(Err(refusal("there are none"))),
+            software_events_refusal: Some(refusal("forbidden")),
             ..Facts::default()
         };
         for name in [
@@ -313,6 +315,8 @@ mod tests {
             "nofile",
             "somaxconn",
             "avx2",
+            "hardware_counters",
+            "software_events",
         ] {
             assert_eq!(status(&poor, name), Status::Off, "{name}");
         }
@@ -334,6 +338,25 @@ mod tests {
             .find(|finding| finding.name == "io_uring")
             .unwrap();
         assert!(finding.found.contains("the sky is falling"));
+    }
+
+    #[test]
+    fn how_counters_are_read_is_told() {
+        let findings = judge(&good());
+        let finding = |name: &str| findings.iter().find(|finding| finding.name == name);
+        let hardware = finding("hardware_counters").expect("a line");
+        assert!(hardware.found.contains("rdpmc"), "{hardware:?}");
+        let refused = Facts {
+            software_events_refusal: Some(refusal("seccomp")),
+            ..good()
+        };
+        let findings = judge(&refused);
+        let software = findings.iter().find(|line| line.name == "software_events");
+        let found = &software.expect("a line").found;
+        assert!(
+            found.contains("seccomp") && found.contains("getrusage"),
+            "{found}"
+        );
     }
 
     #[test]

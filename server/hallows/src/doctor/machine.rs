@@ -14,6 +14,15 @@ pub(crate) struct Refusal {
     pub(super) remedy: String,
 }
 
+impl From<beehive::Unavailable> for Refusal {
+    fn from(why: beehive::Unavailable) -> Self {
+        Self {
+            reason: why.reason,
+            remedy: why.remedy.to_owned(),
+        }
+    }
+}
+
 /// What was found; judged by [`super::checks`].
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
@@ -41,10 +50,10 @@ pub(crate) struct Facts {
     pub(super) nofile: (Option<u64>, Option<u64>),
     /// `net.core.somaxconn`.
     pub(super) somaxconn: Option<u64>,
-    /// `kernel.perf_event_paranoid`.
-    pub(super) perf_paranoid: Option<i64>,
-    /// Whether the kernel sees hardware counters.
-    pub(super) perf_hardware: bool,
+    /// How the processor's counters are read, or why they cannot be; `None` if that is not known.
+    pub(super) hardware_counters: Option<Result<String, Refusal>>,
+    /// Why the kernel's software events cannot be used; `None` when they can.
+    pub(super) software_events_refusal: Option<Refusal>,
     /// Memory of the machine, or of the container where that is less, in bytes.
     pub(super) memory: Option<u64>,
 }
@@ -54,6 +63,7 @@ impl Facts {
     pub(super) fn read(root: &Path) -> Self {
         let number = |path: &str| line(root, path)?.parse().ok();
         let limit = getrlimit(Resource::Nofile);
+        let counters = beehive::counters::probe();
         Self {
             processor: processor(root),
             avx2: std::arch::is_x86_feature_detected!("avx2"),
@@ -62,10 +72,7 @@ impl Facts {
                 && std::arch::is_x86_feature_detected!("avx512vl"),
             built_for_avx2: cfg!(target_feature = "avx2"),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
-            io_uring_refusal: beehive::probe().io_uring.err().map(|why| Refusal {
-                reason: why.reason,
-                remedy: why.remedy.to_owned(),
-            }),
+            io_uring_refusal: beehive::probe().io_uring.err().map(Refusal::from),
             kernel: line(root, "proc/sys/kernel/osrelease")
                 .as_deref()
                 .and_then(version),
@@ -76,13 +83,11 @@ impl Facts {
             overcommit: number("proc/sys/vm/overcommit_memory"),
             nofile: (limit.current, limit.maximum),
             somaxconn: number("proc/sys/net/core/somaxconn"),
-            perf_paranoid: line(root, "proc/sys/kernel/perf_event_paranoid")
-                .and_then(|text| text.parse().ok()),
-            perf_hardware: ["cpu", "cpu_core", "armv8_pmuv3"].iter().any(|device| {
-                root.join("sys/bus/event_source/devices")
-                    .join(device)
-                    .exists()
+            hardware_counters: Some(match counters.hardware {
+                Ok(access) => Ok(access.to_string()),
+                Err(why) => Err(why.into()),
             }),
+            software_events_refusal: counters.software.err().map(Refusal::from),
             memory: memory(root),
         }
     }
@@ -143,7 +148,6 @@ mod tests {
             ("proc/sys/kernel/osrelease", "6.12.3-rc1+\n"),
             ("proc/sys/vm/overcommit_memory", "2\n"),
             ("proc/sys/net/core/somaxconn", "4096\n"),
-            ("proc/sys/kernel/perf_event_paranoid", "-1\n"),
             ("proc/cpuinfo", "processor\t: 0\nmodel name\t: Test CPU\n"),
             ("proc/meminfo", "MemTotal:       2048 kB\nMemFree: 1 kB\n"),
             ("sys/fs/cgroup/memory.max", "1048576\n"),
@@ -153,7 +157,6 @@ mod tests {
         assert_eq!(facts.kernel, Some((6, 12)));
         assert_eq!(facts.overcommit, Some(2));
         assert_eq!(facts.somaxconn, Some(4096));
-        assert_eq!(facts.perf_paranoid, Some(-1));
         assert_eq!(facts.processor.as_deref(), Some("Test CPU"));
         assert_eq!(facts.memory, Some(1 << 20));
     }
@@ -163,6 +166,5 @@ mod tests {
         let facts = Facts::read(root(&[]).path());
         assert_eq!(facts.huge_pages, None);
         assert_eq!(facts.memory, None);
-        assert!(!facts.perf_hardware);
     }
 }
