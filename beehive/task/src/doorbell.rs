@@ -73,7 +73,8 @@ impl Doorbell {
 
     /// For the worker that has not looked at all there is: it will find itself rung.
     pub fn remind(&self) {
-        self.rung.store(RUNG, Relaxed);
+        // A swap, as a store would hide what a ring before it has released.
+        self.rung.swap(RUNG, Relaxed);
     }
 
     /// For the worker that is about to wait: false if it must look around instead. In both cases it

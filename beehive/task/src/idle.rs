@@ -24,7 +24,8 @@ use alloc::boxed::Box;
 
 use crossbeam_utils::CachePadded;
 
-use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst, fence};
+use crate::sync::atomic::{AtomicU64, AtomicUsize, fence};
+use crate::sync::atomic::{Ordering::AcqRel, Ordering::Relaxed, Ordering::SeqCst};
 
 /// The workers with nothing to run. Parked ones are bits of words; what words mean is the caller's.
 #[derive(Debug)]
@@ -85,7 +86,8 @@ impl Idle {
     /// A worker parks no more: true if its bit was set. If it was not, the worker has been sent.
     #[must_use = "a worker that was sent must search"]
     pub fn leave(&self, word: usize, bit: u64) -> bool {
-        self.parked[word].fetch_and(!bit, Relaxed) & bit != 0
+        // Who has been sent finds itself counted.
+        self.parked[word].fetch_and(!bit, AcqRel) & bit != 0
     }
 
     /// A word of the parked workers.

@@ -228,10 +228,10 @@ impl<T> Domain<T> {
     fn free(&self, retired: &Retired<T>) {
         let batch = Batch {
             retired,
-            list: retired.list.swap(ptr::null_mut(), Relaxed),
+            // The fence acquires the list as well, but ThreadSanitizer knows no fences.
+            list: retired.list.swap(ptr::null_mut(), Acquire),
         };
         retired.count.store(0, Relaxed);
-        // It acquires the list as well.
         fence(SeqCst);
         let mut shown = Vec::new();
         let mut slots = Some(&self.slots);

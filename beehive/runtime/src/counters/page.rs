@@ -149,14 +149,15 @@ impl Drop for Page {
 fn rdpmc(number: u32) -> u64 {
     let (low, high): (u32, u32);
     // SAFETY: the page says that the kernel lets this process execute the instruction, which it does as
-    // long as such a page is mapped; the number is one that the page names. It only reads.
+    // long as such a page is mapped; the number is one that the page names. It only reads, and stays between the two looks at the page's
+    // lock, as it may touch memory for all that the compiler knows.
     unsafe {
         std::arch::asm!(
             "rdpmc",
             in("ecx") number,
             out("eax") low,
             out("edx") high,
-            options(nomem, nostack, preserves_flags),
+            options(nostack, preserves_flags),
         );
     }
     u64::from(high) << 32 | u64::from(low)

@@ -28,11 +28,17 @@ impl Worker {
             self.leave_parked()
         };
         if idle || watches {
-            self.owes_look.set(false);
+            // Who watches has seen something: if it gets something else to run, others are to look.
+            self.owes_look.set(watches);
             let now = self.now();
             self.publish(now, Occasion::Parking);
             self.wait_start.set(Some(now));
-            let wait = self.policy.borrow_mut().on_wait(now);
+            // A watch is too short to gather events.
+            let wait = if watches {
+                Wait::FIRST
+            } else {
+                self.policy.borrow_mut().on_wait(now)
+            };
             let watch = watches.then_some(WATCH);
             let timeout = [self.time_to_next_timer(now), watch];
             self.remote.watch.pause();

@@ -169,6 +169,38 @@ fn two_tasks_are_run_by_workers_that_come_and_go() {
 }
 
 #[test]
+fn who_takes_some_and_reminds_itself_finds_the_rest() {
+    model_with(3, || {
+        let remote = Arc::new(Remote::new());
+        let mail = Arc::new(AtomicUsize::new(0));
+        let sending = {
+            let (remote, mail) = (remote.clone(), mail.clone());
+            thread::spawn(move || {
+                for _ in 0..2 {
+                    mail.fetch_add(1, Relaxed);
+                    remote.ring();
+                }
+            })
+        };
+        let mut taken = 0;
+        while taken < 2 {
+            if remote.bell.answer() {
+                if mail.load(Relaxed) > taken {
+                    taken += 1;
+                    remote.bell.remind();
+                }
+            } else {
+                if remote.bell.begin_wait() {
+                    remote.wait();
+                }
+                remote.bell.end_wait();
+            }
+        }
+        sending.join().unwrap();
+    });
+}
+
+#[test]
 fn who_is_rung_while_it_goes_to_sleep_does_not_sleep() {
     model_with(3, || {
         let remote = Arc::new(Remote::new());

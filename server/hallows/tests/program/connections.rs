@@ -236,6 +236,15 @@ fn a_flood_of_pipelines_does_not_keep_others_waiting() {
     }
 }
 
+/// Sets a flag when it is dropped.
+struct SetAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for SetAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
 #[test]
 fn connections_of_a_worker_with_too_much_to_do_move_and_lose_nothing() {
     for io in backends() {
@@ -270,13 +279,14 @@ fn connections_of_a_worker_with_too_much_to_do_move_and_lose_nothing() {
                     }
                 });
             }
+            // The clients end also when this fails.
+            let _ended = SetAtEnd(&done);
             wait_for("a connection to move", || {
                 let info: redis::InfoDict = redis::cmd("INFO").query(&mut admin).unwrap();
                 let moved: u64 = info.get("relocated_connections")?;
                 (moved > 0).then_some(())
             });
             std::thread::sleep(Duration::from_millis(300));
-            done.store(true, Relaxed);
         });
         let seen: usize = redis::cmd("LCS")
             .arg(&["a", "b", "LEN"])
