@@ -28,6 +28,16 @@ impl Class {
     pub const fn index(self) -> usize {
         self as usize
     }
+
+    /// In lower case, as in exported metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Latency => "latency",
+            Self::Normal => "normal",
+            Self::Background => "background",
+        }
+    }
 }
 
 /// A set of classes.

@@ -96,7 +96,8 @@ impl Publisher {
 /// numbers that the queue gives them in turn, and how many are there.
 ///
 /// It remembers when a certain task was the youngest. Until that one has left, the head is at least
-/// as old; once it has, the head is younger, by at most the time between two calls.
+/// as old; once it has, the head is younger, by at most the time between two calls, and that task's
+/// wait has been measured.
 #[derive(Debug, Clone, Default)]
 pub struct HeadClock {
     /// The number after that of the remembered task, and when that was the youngest.
@@ -106,19 +107,35 @@ pub struct HeadClock {
 impl HeadClock {
     /// A queue of which the oldest task has this number (they wrap around), if there is any.
     pub fn observe(&mut self, now: Nanos, oldest: Option<u32>, length: u32) -> Queue {
-        let Some(oldest) = oldest else {
-            self.mark = None;
-            return Queue {
+        let since = self.since();
+        self.measure(now, oldest, length);
+        match oldest {
+            Some(_) => Queue {
+                length,
+                head: since.unwrap_or(now),
+            },
+            None => Queue {
                 length: 0,
                 head: now,
-            };
-        };
-        let head = self.mark.map_or(now, |(_, since)| since);
-        let still_there = |(end, _): (u32, Nanos)| end.wrapping_sub(oldest).cast_signed() > 0;
-        if !self.mark.is_some_and(still_there) {
-            self.mark = Some((oldest.wrapping_add(length), now));
+            },
         }
-        Queue { length, head }
+    }
+
+    /// The same look; gives the wait of the remembered task, if that has left since the last one: so
+    /// long it has waited at most.
+    pub fn measure(&mut self, now: Nanos, oldest: Option<u32>, length: u32) -> Option<Nanos> {
+        let has_left = |end: u32| oldest.is_none_or(|it| end.wrapping_sub(it).cast_signed() <= 0);
+        let left = self.mark.filter(|&(end, _)| has_left(end));
+        if left.is_some() || self.mark.is_none() {
+            self.mark = oldest.map(|oldest| (oldest.wrapping_add(length), now));
+        }
+        left.map(|(_, since)| now.since(since))
+    }
+
+    /// Since when at least the head of the queue has waited.
+    #[must_use]
+    pub fn since(&self) -> Option<Nanos> {
+        self.mark.map(|(_, since)| since)
     }
 }
 
@@ -168,6 +185,28 @@ mod tests {
             let queue = clock.observe(now, Some(round * 10), 5);
             assert!(now.since(queue.head) <= Nanos(1_000), "round {round}");
         }
+    }
+
+    #[test]
+    fn a_wait_ends_when_all_that_was_seen_has_left() {
+        let mut clock = HeadClock::default();
+        assert_eq!(clock.measure(Nanos(10), Some(u32::MAX), 3), None);
+        assert_eq!(clock.since(), Some(Nanos(10)));
+        let one_of_three_is_left = clock.measure(Nanos(20), Some(1), 9);
+        assert_eq!(one_of_three_is_left, None);
+        assert_eq!(clock.since(), Some(Nanos(10)));
+        assert_eq!(clock.measure(Nanos(35), Some(2), 8), Some(Nanos(25)));
+        assert_eq!(clock.since(), Some(Nanos(35)));
+    }
+
+    #[test]
+    fn nothing_waits_in_an_empty_queue() {
+        let mut clock = HeadClock::default();
+        assert_eq!(clock.measure(Nanos(10), None, 0), None);
+        assert_eq!(clock.since(), None);
+        assert_eq!(clock.measure(Nanos(20), Some(0), 1), None);
+        assert_eq!(clock.measure(Nanos(50), None, 0), Some(Nanos(30)));
+        assert_eq!(clock.since(), None);
     }
 
     #[test]

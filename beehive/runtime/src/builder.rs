@@ -168,7 +168,7 @@ impl Builder {
 
     /// Whether workers count cache misses and the time that they have a core (see
     /// [`counters`](crate::counters)), and decide by it. Off by default: where the figures have to be
-    /// asked for by system calls, each run of tasks that is measured costs two microseconds.
+    /// asked for by system calls, each run of tasks that is measured costs two or more of them.
     ///
     /// It never fails: [`counters::probe`](crate::counters::probe) tells what this machine has.
     #[must_use]

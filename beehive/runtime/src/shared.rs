@@ -11,8 +11,8 @@
 //! woken for it. There is one exception each:
 //! - A task that is alone in its queue and whose worker seems quick is left to it; the worker that
 //!   leaves it sleeps for at most 50 µs (see `worker`).
-//! - Where workers share no cache, the policy may refuse to wake one beyond the own cache for a task
-//!   just queued. Whoever queued it asks again at the start of its next turn, and then somebody is
+//! - Where workers share no cache, the policy may refuse to wake one for a task just queued, if
+//!   that costs more than it saves. Whoever queued it asks again at the start of its next turn, and then somebody is
 //!   woken at any price: the task waits at most for one turn of its worker. A poll that makes the turn
 //!   long is noticed by the monitor (see `stall`), which also wakes somebody at any price. Tasks of
 //!   other classes than normal are never refused.

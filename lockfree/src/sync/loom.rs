@@ -46,10 +46,10 @@ pub(crate) mod atomic {
     }
 
     macro_rules! visible {
-        ($($name:ident: $value:ty;)*) => {$(
-            pub(crate) type $name = Visible<atomic::$name>;
+        ($($name:ident $(<$t:ident>)?: $value:ty;)*) => {$(
+            pub(crate) type $name $(<$t>)? = Visible<atomic::$name $(<$t>)?>;
 
-            impl $name {
+            impl $(<$t>)? $name $(<$t>)? {
                 pub(crate) fn new(value: $value) -> Self {
                     Self {
                         atomic: atomic::$name::new(value),
@@ -70,20 +70,6 @@ pub(crate) mod atomic {
         AtomicU32: u32;
         AtomicU64: u64;
         AtomicUsize: usize;
-    }
-
-    pub(crate) type AtomicPtr<T> = Visible<atomic::AtomicPtr<T>>;
-
-    impl<T> AtomicPtr<T> {
-        pub(crate) fn new(pointer: *mut T) -> Self {
-            Self {
-                atomic: atomic::AtomicPtr::new(pointer),
-                loads: atomic::AtomicBool::new(false),
-            }
-        }
-
-        pub(crate) fn load(&self, order: Ordering) -> *mut T {
-            self.loading().load(order)
-        }
+        AtomicPtr<T>: *mut T;
     }
 }

@@ -87,23 +87,26 @@ impl Registry {
 
     pub(crate) fn dump(&self) -> TaskDump {
         let mut tasks = Vec::new();
+        let kinds = self.kinds(|task| tasks.extend(look(task)));
+        tasks.sort_unstable_by_key(|task| task.id);
+        TaskDump { tasks, kinds }
+    }
+
+    /// The sums by kind; shows each task that has not ended.
+    pub(crate) fn kinds(&self, mut show: impl FnMut(&TaskRef<TaskMeta>)) -> Vec<TaskKind> {
         let mut kinds = Kinds::default();
         for part in &self.parts {
             let mut part = part.lock();
             let ended = part.clean();
-            tasks.extend(part.tasks.iter().filter_map(look));
             kinds.add_all(&part.ended);
-            part.tasks
-                .iter()
-                .for_each(|task| kinds.add_task(task, true));
+            for task in &part.tasks {
+                kinds.add_task(task, true);
+                show(task);
+            }
             drop(part);
             drop(ended);
         }
-        tasks.sort_unstable_by_key(|task| task.id);
-        TaskDump {
-            tasks,
-            kinds: kinds.into_sorted(),
-        }
+        kinds.into_sorted()
     }
 
     /// Forgets all tasks. Their cells may hold the runtime.

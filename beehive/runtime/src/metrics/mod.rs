@@ -21,10 +21,8 @@
 
 mod counters;
 mod figure;
-mod probe;
 
 pub(crate) use counters::Counters;
-pub(crate) use probe::WaitProbe;
 
 use std::time::Duration;
 
@@ -245,6 +243,14 @@ pub struct RuntimeMetrics {
     pub live: usize,
     /// Blocking work that is queued or going on, at least.
     pub blocking: usize,
+}
+
+impl RuntimeMetrics {
+    /// Tasks, shared and local, that wait for something, or have waited and run or are ready again.
+    #[must_use]
+    pub fn live_tasks(&self) -> usize {
+        self.live + self.workers.iter().map(|worker| worker.live).sum::<usize>()
+    }
 }
 
 impl Handle {

@@ -4,12 +4,12 @@
 //! the clock that the loop takes anyway; the queues as they are when tasks begin to run, though not
 //! more often than every [`LOOK_INTERVAL`], and when there are none.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
-use beehive_policy::{Class, Nanos};
+use beehive_policy::{Class, HeadClock, Nanos};
 
 use super::Worker;
-use crate::metrics::{Phase, WaitProbe};
+use crate::metrics::Phase;
 use crate::trace;
 
 /// Time between two looks at the queues while there is always something to run.
@@ -22,8 +22,13 @@ pub(super) struct Account {
     /// When the worker last looked at its queues.
     looked: Cell<Nanos>,
     /// Waits in the queues of normal tasks.
-    local: WaitProbe,
-    stealable: WaitProbe,
+    waits: RefCell<Waits>,
+}
+
+#[derive(Default)]
+struct Waits {
+    local: HeadClock,
+    stealable: HeadClock,
 }
 
 impl Worker {
@@ -80,12 +85,12 @@ impl Worker {
         counters.queued_slices.set(self.slices.len() as u64);
         counters.live.set(self.live.borrow().len() as u64);
 
-        let Account {
-            local, stealable, ..
-        } = &self.account;
-        let of_local = local.look(now, self.local.taken(), self.local.len());
-        let head = self.remote.stealer.oldest().unwrap_or(0);
-        let of_stealable = stealable.look(now, head, self.stealable.len());
+        let Waits { local, stealable } = &mut *self.account.waits.borrow_mut();
+        let length = self.local.len() as u32;
+        let oldest = (length > 0).then(|| self.local.taken());
+        let of_local = local.measure(now, oldest, length);
+        let oldest = self.remote.stealer.oldest();
+        let of_stealable = stealable.measure(now, oldest, self.stealable.len() as u32);
         for waited in [of_local, of_stealable].into_iter().flatten() {
             counters.note_wait(waited);
         }

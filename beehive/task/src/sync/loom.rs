@@ -21,13 +21,6 @@ pub(crate) mod atomic {
     }
 
     impl<A> Visible<A> {
-        fn of(atomic: A) -> Self {
-            Self {
-                atomic,
-                loads: atomic::AtomicBool::new(false),
-            }
-        }
-
         fn loading(&self) -> &A {
             self.loads.store(true, Ordering::Relaxed);
             &self.atomic
@@ -42,51 +35,29 @@ pub(crate) mod atomic {
         }
     }
 
-    pub(crate) type AtomicUsize = Visible<atomic::AtomicUsize>;
+    macro_rules! visible {
+        ($($name:ident $(<$t:ident>)?: $value:ty;)*) => {$(
+            pub(crate) type $name $(<$t>)? = Visible<atomic::$name $(<$t>)?>;
 
-    impl AtomicUsize {
-        pub(crate) fn new(value: usize) -> Self {
-            Self::of(atomic::AtomicUsize::new(value))
-        }
+            impl $(<$t>)? $name $(<$t>)? {
+                pub(crate) fn new(value: $value) -> Self {
+                    Self {
+                        atomic: atomic::$name::new(value),
+                        loads: atomic::AtomicBool::new(false),
+                    }
+                }
 
-        pub(crate) fn load(&self, order: Ordering) -> usize {
-            self.loading().load(order)
-        }
+                pub(crate) fn load(&self, order: Ordering) -> $value {
+                    self.loading().load(order)
+                }
+            }
+        )*};
     }
 
-    pub(crate) type AtomicU32 = Visible<atomic::AtomicU32>;
-
-    impl AtomicU32 {
-        pub(crate) fn new(value: u32) -> Self {
-            Self::of(atomic::AtomicU32::new(value))
-        }
-
-        pub(crate) fn load(&self, order: Ordering) -> u32 {
-            self.loading().load(order)
-        }
-    }
-
-    pub(crate) type AtomicU64 = Visible<atomic::AtomicU64>;
-
-    impl AtomicU64 {
-        pub(crate) fn new(value: u64) -> Self {
-            Self::of(atomic::AtomicU64::new(value))
-        }
-
-        pub(crate) fn load(&self, order: Ordering) -> u64 {
-            self.loading().load(order)
-        }
-    }
-
-    pub(crate) type AtomicPtr<T> = Visible<atomic::AtomicPtr<T>>;
-
-    impl<T> AtomicPtr<T> {
-        pub(crate) fn new(pointer: *mut T) -> Self {
-            Self::of(atomic::AtomicPtr::new(pointer))
-        }
-
-        pub(crate) fn load(&self, order: Ordering) -> *mut T {
-            self.loading().load(order)
-        }
+    visible! {
+        AtomicU32: u32;
+        AtomicU64: u64;
+        AtomicUsize: usize;
+        AtomicPtr<T>: *mut T;
     }
 }

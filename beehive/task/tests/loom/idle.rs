@@ -168,41 +168,10 @@ fn two_tasks_are_run_by_workers_that_come_and_go() {
     all_run(2, 2);
 }
 
-#[test]
-fn who_takes_some_and_reminds_itself_finds_the_rest() {
-    model_with(3, || {
-        let remote = Arc::new(Remote::new());
-        let mail = Arc::new(AtomicUsize::new(0));
-        let sending = {
-            let (remote, mail) = (remote.clone(), mail.clone());
-            thread::spawn(move || {
-                for _ in 0..2 {
-                    mail.fetch_add(1, Relaxed);
-                    remote.ring();
-                }
-            })
-        };
-        let mut taken = 0;
-        while taken < 2 {
-            if remote.bell.answer() {
-                if mail.load(Relaxed) > taken {
-                    taken += 1;
-                    remote.bell.remind();
-                }
-            } else {
-                if remote.bell.begin_wait() {
-                    remote.wait();
-                }
-                remote.bell.end_wait();
-            }
-        }
-        sending.join().unwrap();
-    });
-}
-
-#[test]
-fn who_is_rung_while_it_goes_to_sleep_does_not_sleep() {
-    model_with(3, || {
+/// One worker with mail: two messages are posted, and `read` is called whenever the bell was rung, until
+/// it says that it has got so many.
+fn all_mail_arrives(read: fn(&Remote, &AtomicUsize, usize) -> usize) {
+    model_with(3, move || {
         let remote = Arc::new(Remote::new());
         let mail = Arc::new(AtomicUsize::new(0));
         let sending = {
@@ -217,7 +186,7 @@ fn who_is_rung_while_it_goes_to_sleep_does_not_sleep() {
         let mut seen = 0;
         while seen < 2 {
             if remote.bell.answer() {
-                seen = mail.load(Relaxed);
+                seen = read(&remote, &mail, seen);
             } else {
                 if remote.bell.begin_wait() {
                     remote.wait();
@@ -227,4 +196,20 @@ fn who_is_rung_while_it_goes_to_sleep_does_not_sleep() {
         }
         sending.join().unwrap();
     });
+}
+
+#[test]
+fn who_takes_some_and_reminds_itself_finds_the_rest() {
+    all_mail_arrives(|remote, mail, taken| {
+        let more = mail.load(Relaxed) > taken;
+        if more {
+            remote.bell.remind();
+        }
+        taken + usize::from(more)
+    });
+}
+
+#[test]
+fn who_is_rung_while_it_goes_to_sleep_does_not_sleep() {
+    all_mail_arrives(|_, mail, _| mail.load(Relaxed));
 }

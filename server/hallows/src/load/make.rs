@@ -13,10 +13,8 @@ use super::{ClassLoad, KINDS_MAX, Kind, Load, Task, WorkerLoad};
 /// What the workers do. The figures of the engine are those that INFO gives.
 pub(crate) fn load(runtime: &Handle, facts: &HostFacts, engine: &Engine) -> Load {
     let metrics = runtime.metrics();
-    let kinds = runtime.tasks().map(|dump| {
-        let busiest = dump.kinds.iter().take(KINDS_MAX);
-        busiest.map(kind).collect()
-    });
+    let kinds = runtime.task_kinds();
+    let kinds = kinds.map(|all| all.iter().take(KINDS_MAX).map(kind).collect());
     Load {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: facts.pid,
@@ -27,7 +25,7 @@ pub(crate) fn load(runtime: &Handle, facts: &HostFacts, engine: &Engine) -> Load
         clients: engine.clients().count(),
         commands: engine.stats().commands(),
         entrance: metrics.entrance,
-        live: metrics.live + metrics.workers.iter().map(|it| it.live).sum::<usize>(),
+        live: metrics.live_tasks(),
         blocking: metrics.blocking,
         workers: metrics.workers.iter().map(worker).collect(),
         kinds,
@@ -101,16 +99,11 @@ fn task(task: &TaskInfo) -> Task {
         TaskState::Waiting(time) => ("waiting", time, None),
         _ => ("unknown", Duration::ZERO, None),
     };
-    let class = match task.class {
-        Class::Latency => "latency",
-        Class::Normal => "normal",
-        Class::Background => "background",
-    };
     Task {
         id: task.id,
         name: task.name.as_deref().unwrap_or(task.future).to_owned(),
         place: place(task.location),
-        class: class.to_owned(),
+        class: task.class.name().to_owned(),
         state: state.to_owned(),
         state_s: time.as_secs_f64(),
         worker,

@@ -5,15 +5,10 @@ use beehive::metrics::{KindMetrics, Phase, RuntimeMetrics, WorkerMetrics};
 
 use super::text::Page;
 
-/// A figure of a worker: name, kind, help, value.
-type Figure = (
-    &'static str,
-    &'static str,
-    &'static str,
-    fn(&WorkerMetrics) -> f64,
-);
+/// A figure: name, kind, help, value.
+type Figure<T> = (&'static str, &'static str, &'static str, fn(&T) -> f64);
 
-const FIGURES: &[Figure] = &[
+const FIGURES: &[Figure<WorkerMetrics>] = &[
     (
         "hallows_worker_searches_total",
         "counter",
@@ -88,6 +83,28 @@ const FIGURES: &[Figure] = &[
     ),
 ];
 
+/// The figures that each worker has by class of task.
+const BY_CLASS: &[Figure<KindMetrics>] = &[
+    (
+        "hallows_worker_class_seconds_total",
+        "counter",
+        "Time by class of task.",
+        |kind| kind.time.as_secs_f64(),
+    ),
+    (
+        "hallows_worker_polls_total",
+        "counter",
+        "Polls by class of task.",
+        |kind| kind.polls as f64,
+    ),
+    (
+        "hallows_worker_queued_tasks",
+        "gauge",
+        "Ready tasks by class.",
+        |kind| (kind.queued_local + kind.queued_stealable) as f64,
+    ),
+];
+
 /// Writes the figures of all workers.
 pub(super) fn render(page: &mut Page, metrics: &RuntimeMetrics) {
     for (name, kind, help, value) in FIGURES {
@@ -99,43 +116,18 @@ pub(super) fn render(page: &mut Page, metrics: &RuntimeMetrics) {
     }
     phases(page, metrics);
     waits(page, metrics);
-    let name = "hallows_worker_class_seconds_total";
-    by_class(
-        page,
-        metrics,
-        name,
-        "counter",
-        "Time by class of task.",
-        |kind| kind.time.as_secs_f64(),
-    );
-    let name = "hallows_worker_polls_total";
-    by_class(
-        page,
-        metrics,
-        name,
-        "counter",
-        "Polls by class of task.",
-        |kind| kind.polls as f64,
-    );
-    let name = "hallows_worker_queued_tasks";
-    by_class(
-        page,
-        metrics,
-        name,
-        "gauge",
-        "Ready tasks by class.",
-        |kind| (kind.queued_local + kind.queued_stealable) as f64,
-    );
+    for figure in BY_CLASS {
+        by_class(page, metrics, figure);
+    }
     page.gauge(
         "hallows_entrance_tasks",
         "Ready tasks that no worker has taken, at least.",
         metrics.entrance,
     );
-    let live = metrics.live + metrics.workers.iter().map(|it| it.live).sum::<usize>();
     page.gauge(
         "hallows_live_tasks",
         "Tasks that have waited and not ended.",
-        live,
+        metrics.live_tasks(),
     );
     page.gauge(
         "hallows_blocking_work",
@@ -168,23 +160,12 @@ fn waits(page: &mut Page, metrics: &RuntimeMetrics) {
     }
 }
 
-fn by_class(
-    page: &mut Page,
-    metrics: &RuntimeMetrics,
-    name: &str,
-    kind: &str,
-    help: &str,
-    value: impl Fn(&KindMetrics) -> f64,
-) {
+fn by_class(page: &mut Page, metrics: &RuntimeMetrics, figure: &Figure<KindMetrics>) {
+    let (name, kind, help, value) = figure;
     page.family(name, kind, help);
     for worker in &metrics.workers {
-        let kinds = [
-            ("latency", worker.class(Class::Latency)),
-            ("normal", worker.class(Class::Normal)),
-            ("background", worker.class(Class::Background)),
-            ("slices", &worker.slices),
-        ];
-        for (class, kind) in kinds {
+        let classes = Class::ALL.map(|class| (class.name(), worker.class(class)));
+        for (class, kind) in classes.into_iter().chain([("slices", &worker.slices)]) {
             let index = worker.worker.index();
             let labels = format!("worker=\"{index}\",class=\"{class}\"");
             page.sample(&format!("{name}{{{labels}}}"), value(kind));
