@@ -9,37 +9,38 @@
 //! in its load signal. Only connections that become active move, and only their worker sends them
 //! away: a stale signal costs a detour, never a connection.
 //!
-//! - *Spread*: a worker that is nearly always busy sends part of its active connections to the
-//!   idlest one, so that both are equally busy; then it waits until that shows, and longer each
-//!   time, because a load that does not divide (one heavy connection) would go round for ever.
+//! - *Spread*: a full worker sends part of its work to the idlest one, so that both are equally busy:
+//!   connections as they become active, each by what it takes ([`Work`]). One that takes more than is
+//!   to go stays, or it would go round for ever. Then the worker waits until that shows.
 //! - *Gather*: the highest worker that is not idle, if its load together with that of a lower one
 //!   is far below a full worker, sends what becomes active there. Only the highest, and only when it
 //!   has been that for a while: all at once would overwhelm the one they choose.
 //!
-//! The gap between the two limits keeps connections from going back and forth.
+//! A worker is full when it is nearly always busy, and earlier where requests take so long that the
+//! next ones wait noticeably. The gap between the two limits keeps connections from going back and
+//! forth.
 
 use crate::wait::WINDOW_EVENTS;
+use crate::work::Work;
 use crate::{LoadSignal, Nanos, WorkerId};
 
-/// A worker counts as full from here.
+/// A worker counts as full from here at the latest.
 const FULL_PERMILLE: u32 = 920;
-/// Two workers are gathered on one if their loads together stay below this.
-const GATHER_PERMILLE: u32 = 600;
+/// Or where what arrives waits so long on average, if arrivals and service times are exponential
+/// (M/M/1): load by its complement, times the service time.
+const WAIT_MAX: Nanos = Nanos(500_000);
+/// Two workers are gathered on one if their loads together stay below this part of full.
+const GATHER_PERMILLE: u32 = 650;
 /// A worker is worth spreading to if it has this much more room.
 const SPREAD_GAP_PERMILLE: u32 = 200;
+/// Of two workers without any room, one with so many times the connections of the other sends some.
+const CROWD: u32 = 4;
 /// Length of a period over which the load is measured.
 const PERIOD: Nanos = Nanos(20_000_000);
 /// A worker below this has nothing to gather.
 const IDLE_PERMILLE: u32 = 50;
 /// Time that a move takes to show in the figures.
 const SETTLE: Nanos = Nanos(5 * PERIOD.0);
-/// So many spreads in a row may be needed to reach several workers; each further one waits twice
-/// as long as the one before.
-const SPREADS_AT_ONCE: u32 = 4;
-/// At most two to this power times as long.
-const SPREADS_DELAYED_MAX: u32 = 6;
-/// Without a spread for so long, the next ones count from the beginning.
-const FORGIVEN: Nanos = Nanos(SETTLE.0 << (SPREADS_DELAYED_MAX + 1));
 /// A worker that waits forgets its load by half in this time.
 const HALF_LIFE: Nanos = Nanos(2 * PERIOD.0);
 /// A worker that has neither published nor waited for so long is in the middle of something long.
@@ -50,8 +51,25 @@ const SILENT: Nanos = Nanos(5 * PERIOD.0);
 pub struct Move {
     /// The worker that they should move to.
     pub to: WorkerId,
-    /// How many of them at most.
-    pub connections: u32,
+    /// How much of a worker's time should go with them, in thousandths; all for [`u32::MAX`].
+    pub work_permille: u32,
+}
+
+impl Move {
+    /// Whether a connection that takes so much of a worker goes; it is counted then.
+    pub fn admits(&mut self, connection: &Work, now: Nanos) -> bool {
+        let left = self.work_permille;
+        if left == u32::MAX {
+            return true;
+        }
+        let work_permille = connection.permille(now).max(1);
+        // A little too much is better than nothing.
+        let goes = work_permille <= left + left / 4;
+        if goes {
+            self.work_permille = left.saturating_sub(work_permille);
+        }
+        goes
+    }
 }
 
 /// How busy a worker was lately: an average over periods in which older ones count less.
@@ -114,9 +132,24 @@ pub(crate) fn busy_at(signal: &LoadSignal, now: Nanos) -> u32 {
     }
 }
 
-/// Whether a connection that can move may begin at a worker which is so busy.
-pub(crate) fn has_room(busy_permille: u32) -> bool {
-    busy_permille < FULL_PERMILLE
+/// How busy a worker is that counts as full, by the time that one poll of a task takes there.
+fn full_permille(service_ns: u32) -> u32 {
+    let by_wait = WAIT_MAX.0 * 1_000 / (WAIT_MAX.0 + u64::from(service_ns));
+    FULL_PERMILLE.min(by_wait as u32)
+}
+
+/// Whether a connection that can move may begin at the worker with this signal.
+pub(crate) fn has_room(signal: &LoadSignal, now: Nanos) -> bool {
+    busy_at(signal, now) < full_permille(signal.service_ns)
+}
+
+/// What a worker knows of itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Here {
+    pub(crate) busy_permille: u32,
+    pub(crate) service_ns: u32,
+    /// Connections that were active lately, as far as that was counted.
+    pub(crate) active: u32,
 }
 
 /// One worker's decisions where its connections should live.
@@ -125,8 +158,6 @@ pub(crate) struct Balance {
     me: WorkerId,
     workers: usize,
     last_spread: Nanos,
-    /// Spreads in a row.
-    spreads: u32,
     /// Since when all higher workers are idle.
     highest_since: Option<Nanos>,
 }
@@ -137,50 +168,47 @@ impl Balance {
             me,
             workers,
             last_spread: Nanos(0),
-            spreads: 0,
             highest_since: None,
         }
     }
 
-    /// A period has ended, in which `active` connections were active here, as far as that was
-    /// counted.
+    /// A period has ended.
     pub(crate) fn decide(
         &mut self,
         now: Nanos,
-        busy_permille: u32,
-        active: u32,
+        here: Here,
         read: impl Fn(WorkerId) -> LoadSignal,
     ) -> Option<Move> {
         let others = |range: core::ops::Range<usize>| {
             range.map(WorkerId::new).map(|worker| {
                 let signal = read(worker);
-                (worker, busy_at(&signal, now), signal.connections)
+                (worker, busy_at(&signal, now), signal)
             })
         };
         let (me, workers) = (self.me.index(), self.workers);
-        if has_room(busy_permille) {
+        if here.busy_permille < full_permille(here.service_ns) {
             let highest = others(me + 1..workers).all(|(_, busy, _)| busy < IDLE_PERMILLE);
-            return self.gather(now, busy_permille, highest, others(0..me));
+            return self.gather(now, here, highest, others(0..me));
         }
         self.highest_since = None;
         // The count stops at the length of its window: beyond half of that it says only "many".
         let connections = read(self.me).connections;
-        let movable = if active > WINDOW_EVENTS / 2 {
-            connections.max(active)
+        let movable = if here.active > WINDOW_EVENTS / 2 {
+            connections.max(here.active)
         } else {
-            active
+            here.active
         };
         let idlest = others(0..me).chain(others(me + 1..workers));
-        let idlest = idlest.min_by_key(|&(_, busy, connections)| (busy, connections));
-        self.spread(now, busy_permille, movable, idlest?)
+        let idlest = idlest.min_by_key(|(_, busy, signal)| (*busy, signal.connections));
+        self.spread(now, here.busy_permille, movable, idlest?)
     }
 
     fn gather(
         &mut self,
         now: Nanos,
-        busy_permille: u32,
+        here: Here,
         highest: bool,
-        mut lower: impl Iterator<Item = (WorkerId, u32, u32)>,
+        mut lower: impl Iterator<Item = (WorkerId, u32, LoadSignal)>,
     ) -> Option<Move> {
         if !highest {
             self.highest_since = None;
@@ -190,10 +218,13 @@ impl Balance {
         if now.since(since) < SETTLE {
             return None;
         }
-        let (to, _, _) = lower.find(|&(_, busy, _)| busy + busy_permille <= GATHER_PERMILLE)?;
+        let (to, ..) = lower.find(|(_, busy, signal)| {
+            let full = full_permille(here.service_ns.max(signal.service_ns));
+            busy + here.busy_permille <= full * GATHER_PERMILLE / 1_000
+        })?;
         Some(Move {
             to,
-            connections: u32::MAX,
+            work_permille: u32::MAX,
         })
     }
 
@@ -202,34 +233,24 @@ impl Balance {
         now: Nanos,
         busy_permille: u32,
         movable: u32,
-        (to, busy_there, connections_there): (WorkerId, u32, u32),
+        (to, busy_there, there): (WorkerId, u32, LoadSignal),
     ) -> Option<Move> {
-        let since = now.since(self.last_spread);
-        if since >= FORGIVEN {
-            self.spreads = 0;
-        }
-        let delay = self
-            .spreads
-            .saturating_sub(SPREADS_AT_ONCE)
-            .min(SPREADS_DELAYED_MAX);
-        if movable < 2 || since.0 < SETTLE.0 << delay {
+        if movable < 2 || now.since(self.last_spread) < SETTLE {
             return None;
         }
         let gap = busy_permille.saturating_sub(busy_there);
-        let part = if gap >= SPREAD_GAP_PERMILLE {
-            u64::from(movable) * u64::from(gap) / 2 / u64::from(busy_permille)
-        } else if !has_room(busy_there) && movable / 2 > connections_there {
-            // Both are full, and nobody knows how much too full: then numbers decide.
-            u64::from(movable - connections_there) / 2
+        let overwhelmed = busy_permille.min(busy_there) >= FULL_PERMILLE;
+        let work_permille = if gap >= SPREAD_GAP_PERMILLE {
+            gap / 2
+        } else if overwhelmed && movable / CROWD > there.connections {
+            // Both are too full, and nobody knows how much: then numbers decide.
+            let part = u64::from(movable - there.connections) * 500 / u64::from(movable);
+            part as u32
         } else {
             return None;
         };
         self.last_spread = now;
-        self.spreads += 1;
-        Some(Move {
-            to,
-            connections: (part as u32).max(1),
-        })
+        Some(Move { to, work_permille })
     }
 }
 
@@ -248,15 +269,25 @@ mod tests {
         }
     }
 
+    /// Of short requests.
+    fn here(busy_permille: u32, active: u32) -> Here {
+        Here {
+            busy_permille,
+            service_ns: 0,
+            active,
+        }
+    }
+
     /// The decision of a worker that has seen these loads for a while.
     fn decide(me: usize, busy: &[u32], active: u32) -> Option<Move> {
         let mut balance = Balance::new(WorkerId::new(me), busy.len());
         let read = |worker: WorkerId| signal(busy[worker.index()]);
         let before = Nanos(NOW.0 - SETTLE.0);
-        if has_room(busy[me]) {
-            assert_eq!(balance.decide(before, busy[me], active, read), None);
+        let here = here(busy[me], active);
+        if here.busy_permille < FULL_PERMILLE {
+            assert_eq!(balance.decide(before, here, read), None);
         }
-        balance.decide(NOW, busy[me], active, read)
+        balance.decide(NOW, here, read)
     }
 
     #[test]
@@ -285,8 +316,11 @@ mod tests {
     #[test]
     fn a_full_worker_sends_so_many_that_both_are_equally_busy() {
         let to = WorkerId::new(1);
-        let connections = 25;
-        assert_eq!(decide(0, &[1_000, 0], 50), Some(Move { to, connections }));
+        let half = Move {
+            to,
+            work_permille: 500,
+        };
+        assert_eq!(decide(0, &[1_000, 0], 50), Some(half));
         assert_eq!(decide(0, &[1_000, 900], 50), None);
         assert_eq!(
             decide(0, &[1_000, 0], 1),
@@ -296,11 +330,34 @@ mod tests {
     }
 
     #[test]
+    fn connections_go_until_so_much_work_has_gone_and_one_too_heavy_stays() {
+        let connection = |permille: u64| {
+            let mut work = Work::default();
+            (0..1_000).for_each(|ms| work.add(Nanos(ms * MS), Nanos(permille * MS / 1_000)));
+            work
+        };
+        let now = Nanos(1_000 * MS);
+        let mut departures = Move {
+            to: WorkerId::new(1),
+            work_permille: 400,
+        };
+        assert!(!departures.admits(&connection(600), now));
+        let small = connection(100);
+        let gone = (0..10).filter(|_| departures.admits(&small, now)).count();
+        assert!((4..=5).contains(&gone), "{gone}");
+        let mut all = Move {
+            work_permille: u32::MAX,
+            ..departures
+        };
+        assert!((0..3).all(|_| all.admits(&connection(1_000), now)));
+    }
+
+    #[test]
     fn light_load_gathers_on_the_lowest_worker_with_room() {
         let moved = |to| {
             Some(Move {
                 to: WorkerId::new(to),
-                connections: u32::MAX,
+                work_permille: u32::MAX,
             })
         };
         assert_eq!(decide(1, &[300, 200], 5), moved(0));
@@ -325,32 +382,53 @@ mod tests {
                 ..signal(busy[worker.index()])
             };
             let mut balance = Balance::new(WorkerId::new(0), 2);
-            balance.decide(NOW, busy[0], WINDOW_EVENTS, read)
+            balance.decide(NOW, here(busy[0], WINDOW_EVENTS), read)
         };
         let to = WorkerId::new(1);
-        let moved = |connections| Some(Move { to, connections });
-        assert_eq!(crowd([4_000, 0], [1_000, 0]), moved(2_000));
-        assert_eq!(crowd([4_000, 1_000], [1_000, 1_000]), moved(1_500));
-        assert_eq!(crowd([4_000, 3_000], [1_000, 1_000]), None);
+        let moved = |work_permille| Some(Move { to, work_permille });
+        assert_eq!(crowd([4_000, 0], [1_000, 0]), moved(500));
+        assert_eq!(crowd([4_000, 800], [1_000, 1_000]), moved(400));
+        assert_eq!(crowd([4_000, 800], [1_000, 900]), None);
+        assert_eq!(crowd([4_000, 1_000], [1_000, 1_000]), None);
     }
 
     #[test]
-    fn spreads_are_given_time_to_show_and_ever_more_of_it() {
+    fn spreads_are_given_time_to_show() {
         let mut balance = Balance::new(WorkerId::new(0), 2);
-        let mut spreads = std::vec::Vec::new();
-        let mut now = NOW;
-        while now.0 < NOW.0 + 60_000 * MS {
+        let at = |period: u64| Nanos(NOW.0 + period * PERIOD.0);
+        let spreads = (0..20).filter(|&period| {
             let read = |_| LoadSignal {
-                stamp: now,
+                stamp: at(period),
                 ..LoadSignal::default()
             };
-            if balance.decide(now, 1_000, 50, read).is_some() {
-                spreads.push((now.0 - NOW.0) / SETTLE.0);
-            }
-            now.0 += PERIOD.0;
-        }
-        assert_eq!(spreads[..7], [0, 1, 2, 3, 4, 6, 10]);
-        assert!(spreads.len() < 20, "{spreads:?}");
+            balance.decide(at(period), here(1_000, 50), read).is_some()
+        });
+        assert_eq!(spreads.collect::<std::vec::Vec<_>>(), [0, 5, 10, 15]);
+    }
+
+    #[test]
+    fn where_requests_take_long_a_worker_is_full_before_others_wait_long() {
+        let full = |service_us: u32| full_permille(service_us * 1_000);
+        assert_eq!([full(1), full(10)], [FULL_PERMILLE; 2]);
+        assert_eq!([full(100), full(500), full(4_500)], [833, 500, 100]);
+        let slow = |busy_permille| LoadSignal {
+            service_ns: 500_000,
+            ..signal(busy_permille)
+        };
+        assert!(has_room(&slow(490), NOW) && !has_room(&slow(510), NOW));
+        let mut balance = Balance::new(WorkerId::new(1), 2);
+        let mut decide = |periods: u64, lower| {
+            let now = Nanos(NOW.0 + periods * PERIOD.0);
+            let stamp = now;
+            let read = |_| LoadSignal {
+                stamp,
+                ..slow(lower)
+            };
+            balance.decide(now, here(200, 5), read)
+        };
+        assert_eq!(decide(0, 200), None);
+        assert_eq!(decide(5, 200), None, "together they are too much");
+        assert!(decide(6, 100).is_some());
     }
 
     #[test]

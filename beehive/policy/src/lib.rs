@@ -46,6 +46,7 @@ pub mod slice;
 pub mod topology;
 mod view;
 pub mod wait;
+pub mod work;
 
 pub use balance::Move;
 pub use class::{Class, ClassSet};
@@ -62,6 +63,7 @@ pub use signal::{HeadClock, LoadSignal, Occasion, Queue};
 pub use topology::{Domain, Place, Tier, Topology};
 pub use view::{Aggregate, View};
 pub use wait::{Activity, Wait};
+pub use work::Work;
 
 /// Names a worker: a number from zero up to the number of workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -40,11 +40,10 @@ impl Placement {
     /// Chooses a worker for a connection that can move: the lowest that is not full, for
     /// [`balance`](crate::balance) spreads what turns out to be too much; the idlest if all are.
     pub fn place_movable(&self, now: Nanos, read: impl Fn(WorkerId) -> LoadSignal) -> WorkerId {
-        let busy = |worker: &WorkerId| busy_at(&read(*worker), now);
         let workers = (0..self.sent.len()).map(WorkerId::new);
-        let lowest = workers.clone().find(|worker| has_room(busy(worker)));
+        let lowest = workers.clone().find(|&worker| has_room(&read(worker), now));
         lowest
-            .or_else(|| workers.min_by_key(busy))
+            .or_else(|| workers.min_by_key(|&worker| busy_at(&read(worker), now)))
             .unwrap_or(WorkerId::new(0))
     }
 

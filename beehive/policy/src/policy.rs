@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 
-use crate::balance::{Balance, Meter, Move};
+use crate::balance::{Balance, Here, Meter, Move};
 use crate::counters::{Moves, Sample};
 use crate::help::{self, Help, Moment, Request};
 use crate::random::Random;
@@ -204,8 +204,12 @@ impl Policy {
         if !self.meter.observe(now) {
             return None;
         }
-        let balance = self.balance.as_mut()?;
-        Some(balance.decide(now, self.meter.busy_permille(), self.active, read))
+        let here = Here {
+            busy_permille: self.meter.busy_permille(),
+            service_ns: self.service_ns(),
+            active: self.active,
+        };
+        Some(self.balance.as_mut()?.decide(now, here, read))
     }
 
     /// Something was counted while the worker ran tasks.

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use beehive_policy::{
     Activity, Class, HeadClock, LoadSignal, Moment, Move, Nanos, Occasion, Quantum, Queue, Wait,
-    WorkerId,
+    Work, WorkerId,
 };
 use beehive_task::cell::{LiveKey, Member};
 use beehive_task::live::LiveSet;
@@ -118,6 +118,9 @@ pub(crate) struct Worker {
     wait_start: Cell<Option<Nanos>>,
     /// Where connections should go, and how many still.
     departures: Cell<Option<Move>>,
+    /// Since when what is done counts as work for the next connection that sends, by the runtime's clock
+    /// for short times.
+    work_start: Cell<Nanos>,
 }
 
 /// What of a worker remains when it has stopped, for the next time that it runs.
@@ -191,6 +194,7 @@ impl Worker {
             activity: Cell::default(),
             wait_start: Cell::default(),
             departures: Cell::default(),
+            work_start: Cell::default(),
         };
         chosen.into_iter().for_each(|task| worker.push_local(task));
         worker
@@ -429,6 +433,7 @@ impl Worker {
     fn note_time(&self) {
         let now = self.now();
         self.turn_time.set(now);
+        self.work_start.set(self.shared.clock.now());
         let waited = self
             .wait_start
             .take()
@@ -443,16 +448,25 @@ impl Worker {
         self.fire_timers(now);
     }
 
-    /// Where a connection that is active should go, if it should; it is then counted as gone.
-    pub(crate) fn depart(&self) -> Option<WorkerId> {
-        let Move { to, connections } = self.departures.get()?;
-        let left = connections.checked_sub(1)?;
-        self.departures.set(Some(Move {
-            to,
-            connections: left,
-        }));
-        self.remote.counters.moved.add(1);
-        Some(to)
+    /// A connection is about to send: what was done since the last one was, or since the reactor, counts
+    /// as work for this one.
+    pub(crate) fn note_work(&self, work: &mut Work) {
+        if self.shared.remotes.len() > 1 {
+            let now = self.shared.clock.now();
+            let start = self.work_start.replace(now);
+            work.add(now, now.since(start));
+        }
+    }
+
+    /// Where a connection that is active should go, if not here; it is then counted as gone.
+    pub(crate) fn depart(&self, work: &Work) -> Option<WorkerId> {
+        let mut departures = self.departures.get()?;
+        let goes = departures.admits(work, self.work_start.get());
+        self.departures.set(Some(departures));
+        goes.then(|| {
+            self.remote.counters.moved.add(1);
+            departures.to
+        })
     }
 
     fn publish(&self, now: Nanos, occasion: Occasion) {

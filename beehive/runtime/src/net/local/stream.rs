@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 
-use beehive_policy::WorkerId;
+use beehive_policy::{Work, WorkerId};
 
 use crate::driver::{Driver, Reactor};
 use crate::net::local::{Socket, epoll, uring};
@@ -28,6 +28,7 @@ pub struct TcpStream {
     /// Bytes that were received on another worker.
     unread: Vec<u8>,
     inner: Inner,
+    work: Work,
 }
 
 enum Inner {
@@ -49,6 +50,7 @@ impl TcpStream {
             peer,
             unread,
             inner,
+            work: Work::default(),
         })
     }
 
@@ -104,14 +106,16 @@ impl TcpStream {
     /// that one worker can do it all. Ask between two requests, and if there is an answer, send
     /// what [`into_socket`](Self::into_socket) gives there: the connection is counted as gone.
     ///
-    /// Costs no more than reading a variable. Must be called by a task of this connection's worker.
+    /// Chosen are connections by the work that they make: what their worker does before a
+    /// [`send`](Self::send) counts. Costs no more than reading a variable. Must be called by a task of
+    /// this connection's worker.
     ///
     /// # Panics
     ///
     /// If the calling thread is not a worker.
     #[must_use = "the connection is counted as gone"]
     pub fn relocation(&self) -> Option<WorkerId> {
-        worker::with_current(worker::Worker::depart)
+        worker::with_current(|worker| worker.depart(&self.work))
     }
 
     /// Takes the connection off its worker. No byte is lost: what was received and not read yet
@@ -154,6 +158,7 @@ impl TcpStream {
         if let Err(error) = poll_fn(|cx| driver.poll_budget(cx)).await {
             return (Err(error), buf);
         }
+        worker::with_current(|worker| worker.note_work(&mut self.work));
         match &mut self.inner {
             Inner::Epoll(registered) => registered.send(buf).await,
             Inner::Uring(connected) => connected.send(buf).await,
