@@ -31,6 +31,13 @@ use crate::clock;
 const OUTPUT_MAX: usize = 64 * 1024;
 /// Bytes received and sent before other connections get their turn.
 const TURN_MAX: usize = 128 * 1024;
+/// Time after which other connections get their turn, between two requests that have come together;
+/// requests are shown to the engine in pieces that take about so long.
+const PIECE_US: u64 = 100;
+/// Bytes of the first piece, of the smallest, and of one that is worth a look at the clock.
+const PIECE_FIRST: usize = 1024;
+const PIECE_MIN: usize = 64;
+const PIECE_TIMED: usize = 1024;
 /// The least by which a receive buffer grows for a large request.
 const GROWTH_MIN: usize = 64 * 1024;
 
@@ -44,6 +51,8 @@ pub(super) struct Client {
     output: Vec<u8>,
     /// Bytes moved since this task last let others run.
     turn: usize,
+    /// Bytes of requests that take about [`PIECE_US`].
+    piece: usize,
     /// Bytes that the unfinished request lacks at least.
     need: usize,
     berth: Berth,
@@ -118,6 +127,7 @@ impl Client {
             input,
             output: Vec::new(),
             turn: 0,
+            piece: PIECE_FIRST,
             need,
             berth,
             seat,
@@ -222,12 +232,13 @@ impl Client {
 
     /// Executes the requests received and sends their replies.
     async fn execute(&mut self) -> Result<(), End> {
-        let mut start = 0;
-        let mut window = TURN_MAX;
+        let (mut start, mut window) = (0, self.piece);
         loop {
             let end = self.input.len().min(start + window);
             let step = self.process(start, end)?;
             start += step.consumed;
+            self.pace(step.consumed);
+            window = self.piece;
             match step.action {
                 Action::Read { need } if end == self.input.len() => {
                     self.need = need;
@@ -238,7 +249,7 @@ impl Client {
                 // how much it lacks.
                 Action::Read { need } => {
                     let seen = end - start;
-                    window = (seen + need.max(seen / 2)).max(TURN_MAX);
+                    window = (seen + need.max(seen / 2)).max(window);
                 }
                 Action::Flush => self.flush().await?,
                 Action::Sleep { us } => {
@@ -251,6 +262,7 @@ impl Client {
                 }
             }
             self.share_turn(step.consumed).await;
+            beehive::yield_if_due().await;
         }
         self.consume(start);
         self.flush().await?;
@@ -273,6 +285,22 @@ impl Client {
             &mut self.output,
         );
         isolated(|| connection.process(now, input, output, OUTPUT_MAX))
+    }
+
+    /// So much was executed: sees to it that the next piece takes neither long nor only a moment.
+    fn pace(&mut self, consumed: usize) {
+        if consumed < PIECE_TIMED.min(self.piece / 2) {
+            return;
+        }
+        let took_us = clock::now()
+            .mono_us
+            .saturating_sub(self.slot.active_us.get());
+        if took_us > PIECE_US {
+            let fits = consumed as u64 * PIECE_US / took_us;
+            self.piece = (fits as usize).max(PIECE_MIN);
+        } else if took_us < PIECE_US / 2 {
+            self.piece = (self.piece * 2).min(TURN_MAX);
+        }
     }
 
     /// Sends the replies collected; waits until the client has taken them.

@@ -42,6 +42,7 @@ pub(crate) fn run(mut settings: Settings, level: LevelControl) -> Result<(), Fai
     let runtime = Runtime::builder()
         .workers(settings.workers)
         .io(io::wanted(settings.io))
+        .signals(settings.signals)
         .task_dump(settings.task_dump)
         .build()
         .map_err(|error| {

@@ -46,6 +46,10 @@ given! {
         #[arg(long, env = "HALLOWS_WORKERS", value_name = "N|auto", help_heading = "Serving")]
         workers: Option<Workers>,
 
+        /// Workers tell each other their load, and connections move by it; `no` is for comparison [default: yes]
+        #[arg(long, env = "HALLOWS_SIGNALS", help_heading = "Serving")]
+        signals: Option<YesNo>,
+
         /// How the kernel is asked for network IO; `auto` takes io_uring where it is allowed [default: auto]
         #[arg(long, env = "HALLOWS_IO", help_heading = "Serving")]
         io: Option<Reactor>,

@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) memory: ByteSize,
     /// Worker threads, at least one.
     pub(crate) workers: usize,
+    /// Whether workers tell each other their load.
+    pub(crate) signals: bool,
     /// Requested IO interface.
     pub(crate) io: Reactor,
     /// Password of the default user.
@@ -82,6 +84,7 @@ impl Settings {
             listen: addresses(&listen)?,
             memory: given.memory.unwrap_or(ByteSize(256 << 20)),
             workers: count(given.workers.unwrap_or(Workers::Auto)),
+            signals: given.signals != Some(YesNo::No),
             io: given.io.unwrap_or(Reactor::Auto),
             password: password(given.requirepass, given.requirepass_file.as_deref())?,
             protected_mode: given.protected_mode != Some(YesNo::No),

@@ -66,6 +66,8 @@ fn the_help_text_tells_the_true_defaults() {
     assert_eq!(documented("protected-mode"), "yes");
     assert_eq!(documented("huge-pages"), "no");
     assert!(!settings.huge_pages);
+    assert_eq!(documented("signals"), "yes");
+    assert!(settings.signals);
     assert_eq!(documented("task-dump"), "no");
     assert!(!settings.task_dump);
     assert!(settings.protected_mode);

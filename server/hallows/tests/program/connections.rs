@@ -295,3 +295,30 @@ fn connections_of_a_worker_with_too_much_to_do_move_and_lose_nothing() {
         assert_eq!(seen, expected);
     }
 }
+
+#[test]
+fn a_pipeline_of_slow_requests_lets_others_in() {
+    const SLOW: usize = 400;
+    for io in backends() {
+        let server = Server::start(&["--io", io, "--workers", "1"]);
+        let mut fill = Vec::new();
+        (0..20_000).for_each(|number| fill.extend(set(&format!("key:{number}"), b"x")));
+        let mut greedy = server.connect();
+        greedy.send(&fill);
+        greedy.expect(&"+OK\r\n".repeat(20_000));
+        let mut other = server.client();
+        greedy.send("SCAN 0 MATCH no:* COUNT 10000\r\n".repeat(SLOW).as_bytes());
+        greedy.wait_until_received();
+        let stats: redis::InfoDict = redis::cmd("INFO")
+            .arg("commandstats")
+            .query(&mut other)
+            .unwrap();
+        let scans: String = stats.get("cmdstat_scan").unwrap_or_default();
+        let calls = scans.split(',').next().unwrap_or_default();
+        assert_ne!(
+            calls,
+            format!("calls={SLOW}"),
+            "{io}: the other client waited for all"
+        );
+    }
+}
