@@ -2,7 +2,8 @@
 //!
 //! [`harness`] knows how to measure fairly and report; a suite ([`server`], [`lockfree`],
 //! [`scheduler`]) knows what to measure.
-//! [`process`] and [`machine`] observe and place the measured programs, [`load`] drives them.
+//! [`process`] and [`machine`] observe and place the measured programs, [`load`] drives them, by numbers
+//! from [`random`].
 //!
 //! Not for absolute figures: machines differ and are shared. Every row is a ratio between two
 //! subjects measured in turns within one run.
@@ -13,6 +14,7 @@ mod load;
 mod lockfree;
 mod machine;
 mod process;
+mod random;
 mod scheduler;
 mod server;
 
@@ -46,6 +48,10 @@ enum Suite {
     ///
     /// bytes_per_key, bytes_per_key_ttl: growth of resident memory per key of 16 bytes with a
     /// value of 64 bytes, without and with a time to live.
+    ///
+    /// skewed_connections, even_connections: 16 connections that send by a schedule, the first of them ten
+    /// times as much as each other one, or all alike; the 99th percentile of the others' latencies, and
+    /// CPU time per request. Beside `hallows` without load signals, which leaves a connection where it is.
     ///
     /// Subjects with one worker (`-w1`) are pinned to one core and the client to another, and so
     /// are the peers they are compared with. Subjects with two workers (`-w2`) share two cores with

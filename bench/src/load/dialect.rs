@@ -64,6 +64,16 @@ impl Dialect {
         };
         let (head, line_len) = (&input[..line], line + 1);
         let total = match (self, head.first()) {
+            (Dialect::Resp, Some(b'*')) => {
+                let mut end = line_len;
+                for _ in 0..number(&head[1..])? {
+                    match self.reply_len(&input[end..])? {
+                        Some(length) => end += length,
+                        None => return Ok(None),
+                    }
+                }
+                end
+            }
             (Dialect::Resp, Some(b'+' | b':')) => line_len,
             (Dialect::Resp, Some(b'$')) if head.starts_with(b"$-1") => line_len,
             (Dialect::Resp, Some(b'$')) => line_len + number(&head[1..])? + 2,
@@ -127,8 +137,9 @@ mod tests {
 
     #[test]
     fn a_reply_is_recognised_exactly_when_its_last_byte_is_there() {
-        let replies: [(Dialect, &[u8]); 6] = [
+        let replies: [(Dialect, &[u8]); 7] = [
             (Dialect::Resp, b"+OK\r\n"),
+            (Dialect::Resp, b"*2\r\n$2\r\n42\r\n*0\r\n"),
             (Dialect::Resp, b"$-1\r\n"),
             (Dialect::Resp, b"$5\r\nhello\r\n"),
             (Dialect::Memcached, b"STORED\r\n"),

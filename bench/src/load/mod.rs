@@ -3,10 +3,11 @@
 //!
 //! Closed loops: every connection sends a batch, waits for all its replies, sends the next. One
 //! thread serves all connections, as redis-benchmark does. [`dialect`] is the protocol, [`closed_loop`]
-//! the connections. Not for latency under load: a closed loop hides the queue it causes.
+//! the connections. Latency under load is for [`open_loop`]: a closed loop hides the queue it causes.
 
 pub(crate) mod closed_loop;
 pub(crate) mod dialect;
+pub(crate) mod open_loop;
 
 /// The value every SET writes: 64 bytes.
 pub(crate) const VALUE: [u8; 64] = [b'x'; 64];

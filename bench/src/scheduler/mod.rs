@@ -14,7 +14,7 @@ mod fork_join;
 mod isolation;
 mod open_loop;
 mod plan;
-mod random;
+
 mod remote;
 mod runtimes;
 mod shares;

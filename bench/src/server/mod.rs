@@ -1,9 +1,10 @@
 //! Suite `server`: hallows beside redis, memcached and the bare epoll stub.
 //!
-//! [`subjects`] starts them, [`throughput`], [`latency`] and [`memory`] measure. A peer that is not
+//! [`subjects`] starts them, [`throughput`], [`latency`], [`connections`] and [`memory`] measure. A peer that is not
 //! there, or a backend that this machine refuses, is left out and named at the end; without hallows
 //! itself there is nothing to compare and the suite fails.
 
+mod connections;
 mod latency;
 mod memory;
 mod redis_benchmark;
@@ -52,6 +53,8 @@ enum Workload {
     P50Lone,
     BytesPerKey,
     BytesPerKeyTtl,
+    SkewedConnections,
+    EvenConnections,
 }
 
 /// How much of everything.
@@ -68,6 +71,8 @@ struct Plan {
     memory_keys: u64,
     /// Between the last write and the look at the resident memory.
     memory_settle: Duration,
+    /// How long unlike connections send.
+    connections_time: Duration,
 }
 
 impl Plan {
@@ -82,6 +87,7 @@ impl Plan {
                 latency_requests: 100,
                 memory_keys: 5_000,
                 memory_settle: Duration::from_millis(100),
+                connections_time: Duration::from_millis(50),
             }
         } else if options.quick {
             Plan {
@@ -93,6 +99,7 @@ impl Plan {
                 latency_requests: 3_000,
                 memory_keys: 500_000,
                 memory_settle: Duration::from_secs(12),
+                connections_time: Duration::from_secs(1),
             }
         } else {
             Plan {
@@ -104,6 +111,7 @@ impl Plan {
                 latency_requests: 20_000,
                 memory_keys: 500_000,
                 memory_settle: Duration::from_secs(12),
+                connections_time: Duration::from_secs(3),
             }
         };
         if let Some(rounds) = options.rounds {
@@ -177,6 +185,7 @@ fn measure(
             measured.push(latency::run(&servers, cores, plan)?);
         }
     }
+    measured.extend(connections::run(starter, &wanted, plan)?);
     let memory: Vec<_> = [Workload::BytesPerKey, Workload::BytesPerKeyTtl]
         .into_iter()
         .filter(|workload| wanted(*workload))
@@ -209,6 +218,8 @@ impl Workload {
             Workload::P50Lone => "p50_lone",
             Workload::BytesPerKey => "bytes_per_key",
             Workload::BytesPerKeyTtl => "bytes_per_key_ttl",
+            Workload::SkewedConnections => "skewed_connections",
+            Workload::EvenConnections => "even_connections",
         }
     }
 }

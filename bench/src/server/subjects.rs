@@ -20,6 +20,8 @@ use crate::process::{Process, free_address};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Program {
     Hallows(Reactor),
+    /// `hallows` whose workers know nothing of each other.
+    WithoutSignals,
     Redis,
     Memcached,
     Stub,
@@ -102,6 +104,7 @@ impl Subject {
         match self.program {
             Program::Hallows(Reactor::Auto) => format!("hallows-w{workers}"),
             Program::Hallows(reactor) => format!("hallows-w{workers}-{}", reactor.flag()),
+            Program::WithoutSignals => format!("hallows-w{workers}-signals-off"),
             Program::Redis => "redis".into(),
             Program::Memcached => "memcached".into(),
             Program::Stub => "epoll-stub".into(),
@@ -206,6 +209,11 @@ impl<'a> Starter<'a> {
         let threads = subject.setting.threads();
         let command = match subject.program {
             Program::Hallows(reactor) => hallows(&self.hallows, address, threads, reactor),
+            Program::WithoutSignals => {
+                let mut command = hallows(&self.hallows, address, threads, Reactor::Auto);
+                command.args(["--signals", "no"]);
+                command
+            }
             Program::Redis => redis(address),
             Program::Memcached => memcached(address, threads),
             Program::Stub => {

@@ -8,9 +8,9 @@ use anyhow::{Result, ensure};
 
 use super::pools::ForkJoin;
 use super::repeat;
+use crate::random::Random;
 use crate::scheduler::clock::Took;
 use crate::scheduler::plan::Plan;
-use crate::scheduler::random::Random;
 
 /// A binary tree of calls, and hardly any work in each.
 pub(super) fn fib<P: ForkJoin>(plan: &Plan) -> Result<Vec<f64>> {

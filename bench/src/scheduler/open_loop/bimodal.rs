@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::harness::{Better, Metric};
+use crate::random::Random;
 use crate::scheduler::contender::{League, ours, peer};
 use crate::scheduler::plan::{Plan, Scale};
-use crate::scheduler::random::Random;
 use crate::scheduler::runtimes::{
     Beehive, Compio, Glommio, Local, Monoio, Nio, Shared, Smol, Spargio, Tokio, TokioCurrentThread,
 };

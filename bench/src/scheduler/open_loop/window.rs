@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::crowd::Crowd;
-use crate::scheduler::random::Random;
+use crate::random::Random;
 
 /// A request.
 #[derive(Debug, Clone, Copy)]
