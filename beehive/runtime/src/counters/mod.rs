@@ -140,7 +140,7 @@ impl Counters {
         match &self.0 {
             Source::Thread { hardware, software } => {
                 let mut reading = match software {
-                    Some(group) => software_reading(group).ok()?,
+                    Some(group) => software_reading(group)?,
                     None => account::read()?,
                 };
                 reading.hardware = hardware.as_ref().and_then(Hardware::read);
@@ -157,12 +157,12 @@ fn open_software() -> io::Result<Group<3>> {
     Group::open(SOFTWARE, Scope::UserAndKernel)
 }
 
-fn software_reading(group: &Group<3>) -> io::Result<Reading> {
-    let [cpu, switches, page_faults] = group.read()?;
-    Ok(Reading {
-        cpu: Duration::from_nanos(cpu),
-        switches,
-        page_faults,
+fn software_reading(group: &Group<3>) -> Option<Reading> {
+    let [cpu, switches, page_faults] = group.read().ok()?;
+    Some(Reading {
+        cpu: Duration::from_nanos(cpu?),
+        switches: switches?,
+        page_faults: page_faults?,
         hardware: None,
     })
 }
@@ -194,7 +194,7 @@ impl Hardware {
     fn read(&self) -> Option<HardwareReading> {
         let counts = match &self.pages {
             Some(pages) => pages.each_ref().map(Page::count),
-            None => self.group.read().ok()?.map(Some),
+            None => self.group.read().ok()?,
         };
         let [cycles, instructions, cache_references, cache_misses] = counts;
         Some(HardwareReading {

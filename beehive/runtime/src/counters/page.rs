@@ -8,7 +8,8 @@
 //!    counter now. Then `offset` alone is the count, else their sum; the counter has `pmc_width` bits
 //!    and is signed.
 //! 3. If the event was on a counter only for a part of the time, the count is scaled by
-//!    `time_enabled / time_running`, both brought up to now by the time stamp counter.
+//!    `time_enabled / time_running`, both brought up to now by the time stamp counter. If it has never
+//!    been on one, nothing is known.
 //!
 //! Step 1 is also what makes a reading of somebody else's counter harmless: `lock` has changed then.
 
@@ -49,7 +50,7 @@ struct Fields {
 
 impl Fields {
     /// The count, by a function that reads a counter of the processor and one that reads the time stamp
-    /// counter; `None` if it cannot be read so.
+    /// counter; `None` if it cannot be read so, or has not run yet.
     fn count(&self, rdpmc: impl Fn(u32) -> u64, ticks: impl Fn() -> u64) -> Option<u64> {
         loop {
             let lock = self.lock.load(Acquire);
@@ -81,7 +82,7 @@ impl Fields {
             enabled = enabled.wrapping_add(since);
             running = running.wrapping_add(if index > 0 { since } else { 0 });
         }
-        Some(scaled(count.max(0).cast_unsigned(), enabled, running))
+        scaled(count.max(0).cast_unsigned(), enabled, running)
     }
 
     /// Nanoseconds to be added to the two times.
@@ -124,12 +125,12 @@ impl Page {
         unsafe { self.fields.as_ref() }
     }
 
-    /// Whether [`count`](Self::count) gives something.
+    /// Whether the counter may be read by the instruction.
     pub(super) fn is_readable(&self) -> bool {
-        self.count().is_some()
+        self.fields().capabilities.load(Relaxed) & RDPMC != 0
     }
 
-    /// The count so far; to be called on the thread that opened the counter.
+    /// The count so far, if it is known; to be called on the thread that opened the counter.
     pub(super) fn count(&self) -> Option<u64> {
         self.fields().count(rdpmc, ticks::now)
     }
@@ -242,6 +243,15 @@ mod tests {
         };
         assert_eq!(fields.count(read, no_ticks), Some(5_008));
         assert_eq!(reads.get(), 2);
+    }
+
+    #[test]
+    fn an_event_that_has_not_got_a_counter_yet_has_no_count() {
+        let fields = on_processor();
+        fields.index.store(0, Relaxed);
+        fields.offset.store(0, Relaxed);
+        fields.time_enabled.store(3_000, Relaxed);
+        assert_eq!(fields.count(|_| 0, || 0), None);
     }
 
     #[test]

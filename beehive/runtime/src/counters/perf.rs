@@ -137,8 +137,8 @@ impl<const N: usize> Group<N> {
         self.fds.each_ref().map(|fd| make(fd.as_fd()))
     }
 
-    /// The counts so far, by one system call.
-    pub(super) fn read(&self) -> io::Result<[u64; N]> {
+    /// The counts so far, by one system call; those are unknown that have never run.
+    pub(super) fn read(&self) -> io::Result<[Option<u64>; N]> {
         let mut bytes = [0; WORDS_MAX * 8];
         let wanted = &mut bytes[..(HEAD_WORDS + N) * 8];
         let length = wanted.len();
@@ -157,13 +157,13 @@ impl<const N: usize> Group<N> {
 }
 
 /// What would have been counted if the counter had run all the time that it was wanted: the processor
-/// has few, and the kernel lets events take turns.
-pub(super) fn scaled(count: u64, enabled: u64, running: u64) -> u64 {
-    if running == 0 || running >= enabled {
-        return count;
+/// has few, and the kernel lets events take turns. `None` if it was wanted but has not run yet.
+pub(super) fn scaled(count: u64, enabled: u64, running: u64) -> Option<u64> {
+    if running >= enabled {
+        return Some(count);
     }
-    let whole = u128::from(count) * u128::from(enabled) / u128::from(running);
-    u64::try_from(whole).unwrap_or(u64::MAX)
+    let whole = (u128::from(count) * u128::from(enabled)).checked_div(u128::from(running))?;
+    Some(u64::try_from(whole).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
@@ -177,10 +177,15 @@ mod tests {
 
     #[test]
     fn a_counter_that_shared_its_place_is_scaled_up() {
-        assert_eq!(scaled(500, 1_000, 250), 2_000);
-        assert_eq!(scaled(500, 1_000, 1_000), 500);
-        assert_eq!(scaled(500, 1_000, 0), 500);
-        assert_eq!(scaled(u64::MAX, u64::MAX, 1), u64::MAX);
+        assert_eq!(scaled(500, 1_000, 250), Some(2_000));
+        assert_eq!(scaled(500, 1_000, 1_000), Some(500));
+        assert_eq!(scaled(u64::MAX, u64::MAX, 1), Some(u64::MAX));
+    }
+
+    #[test]
+    fn of_a_counter_that_has_not_run_nothing_is_known() {
+        assert_eq!(scaled(0, 1_000, 0), None);
+        assert_eq!(scaled(0, 0, 0), Some(0));
     }
 
     #[test]
