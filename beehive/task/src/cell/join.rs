@@ -113,7 +113,13 @@ impl<T, M> JoinHandle<T, M> {
         header
             .joiner
             .with_mut(|slot| unsafe { *slot = Some(waker) });
-        header.state.offer_joiner()
+        let offered = header.state.offer_joiner();
+        if !offered {
+            // The cell may last as long as a waker of the task does: it must not keep this one.
+            // SAFETY: the task has ended without it, so the slot is still the handle's.
+            drop(unsafe { take_joiner(header) });
+        }
+        offered
     }
 }
 

@@ -351,6 +351,29 @@ fn a_handle_that_goes_while_the_task_ends_leaves_nothing() {
 }
 
 #[test]
+fn a_cell_that_outlives_its_task_keeps_no_waker_of_the_joiner() {
+    model(|| {
+        let queue = Queue::new();
+        let slot = Slot::default();
+        let task_slot = slot.clone();
+        let future = poll_fn(move |cx| {
+            *task_slot.lock().unwrap() = Some(cx.waker().clone());
+            Poll::Ready(Ok(()))
+        });
+        let mut handle = queue.spawn(future);
+        let other_queue = queue.clone();
+        let other = thread::spawn(move || other_queue.turn());
+        let (joiner, waker) = joiner();
+        // It finds the end, or is woken by it.
+        let _ = poll(&mut handle, &waker);
+        drop(waker);
+        other.join().unwrap();
+        assert!(slot.lock().unwrap().is_some());
+        assert_eq!(Plain::strong_count(&joiner), 1);
+    });
+}
+
+#[test]
 fn a_cancellation_that_races_with_a_poll_and_a_wake_drops_the_future_once() {
     model(|| {
         let queue = Queue::new();
