@@ -11,19 +11,19 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use beehive_policy::{Activity, Wait};
-use rustix::event::Timespec;
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use slab::Slab;
 
 use super::watch::{SHARED, Watch};
-use super::{Census, Counted};
+use super::{Census, Counted, drain};
 
 /// Events taken by one system call.
 const EVENTS_MAX: usize = 256;
@@ -69,6 +69,8 @@ impl Source {
 pub(crate) struct Epoll {
     /// The instance, with the files that are not bound to this worker.
     watch: Arc<Watch>,
+    /// The eventfd that other threads wake this one with.
+    wake: OwnedFd,
     sources: RefCell<Slab<Source>>,
     events: RefCell<Vec<Event>>,
     census: RefCell<Census>,
@@ -78,7 +80,7 @@ impl Epoll {
     /// A reactor that also returns from its wait when `wake` becomes readable.
     pub(crate) fn new(wake: BorrowedFd<'_>) -> io::Result<Self> {
         let watch = Watch::new()?;
-        // Edge triggered: each write to the eventfd is an edge, so it need not be read.
+        // Edge triggered: each write to the eventfd is an edge, so it need not be read after a wait.
         epoll::add(
             &watch,
             wake,
@@ -87,6 +89,7 @@ impl Epoll {
         )?;
         Ok(Self {
             watch,
+            wake: wake.try_clone_to_owned()?,
             sources: RefCell::default(),
             events: RefCell::new(Vec::with_capacity(EVENTS_MAX)),
             census: RefCell::new(Census::new()),
@@ -163,13 +166,14 @@ impl Epoll {
         wait: Wait,
         ready: &mut Vec<Waker>,
     ) -> io::Result<Activity> {
-        if wait.min_events > 1 {
-            // epoll cannot wait for several events, so they gather during a sleep. That is why the
-            // policy allows only short times.
-            std::thread::sleep(Duration::from_micros(wait.gather_us.into()));
-        }
+        let called = wait.min_events > 1 && self.gather(wait);
         let mut events = self.events.borrow_mut();
         events.clear();
+        let timeout = if called {
+            Some(Duration::ZERO)
+        } else {
+            timeout
+        };
         let timeout = timeout.map(timespec);
         match epoll::wait(
             &self.watch,
@@ -197,6 +201,21 @@ impl Epoll {
             }
         }
         Ok(census.report())
+    }
+
+    /// Lets events gather, until another thread wakes this one; true if one may have.
+    ///
+    /// epoll cannot wait for several events, so they gather during a sleep. That is why the policy allows
+    /// only short times.
+    fn gather(&self, wait: Wait) -> bool {
+        if drain(self.wake.as_fd()) {
+            // If that was news, its edge is gone.
+            return true;
+        }
+        let limit = timespec(Duration::from_micros(wait.gather_us.into()));
+        let mut wake = [PollFd::new(&self.wake, PollFlags::IN)];
+        // Where it fails, nothing gathers.
+        poll(&mut wake, Some(&limit)).is_ok_and(|woken| woken > 0)
     }
 }
 

@@ -6,6 +6,9 @@
 //! *and* every operation on it has reported its end; a file's slot, with its only operation.
 //! [`Uring`] itself, when dropped, cancels all operations and waits for their ends; if the kernel does
 //! not report them in time, the memory is leaked instead of freed.
+//!
+//! Waking. The eventfd of the worker is polled all the time. That alone would not end a wait for several
+//! events: for those, there is an [interrupt](operation::interrupt).
 
 mod buffers;
 pub(crate) mod file;
@@ -33,8 +36,8 @@ use operation::{Kind, Token};
 use ring::Ring;
 use stream::Next;
 
-use super::Census;
 use super::watch::Watch;
+use super::{Census, drain};
 
 /// How often the end of the remaining operations is awaited when the reactor is dropped.
 const FAREWELL_WAITS: u32 = 100;
@@ -69,6 +72,8 @@ struct State {
     follow_ups: Vec<(Token, Next)>,
     /// The eventfd must be polled again.
     wake_unpolled: bool,
+    /// A write to the eventfd ends the gathering of events.
+    interruptible: bool,
     wake: std::os::fd::RawFd,
     /// Files that are not bound to this worker, once there are any. It stays open as long as it is
     /// polled, because nothing takes it out.
@@ -99,6 +104,7 @@ impl Uring {
             starved: VecDeque::new(),
             follow_ups: Vec::new(),
             wake_unpolled: true,
+            interruptible: false,
             wake: wake.as_raw_fd(),
             watch: None,
             watch_unpolled: false,
@@ -264,6 +270,12 @@ impl Uring {
         state.poll_others();
         state.feed_starved();
         state.batching = wait.min_events > 1;
+        let called = state.batching && !state.make_interruptible();
+        let timeout = if called {
+            Some(Duration::ZERO)
+        } else {
+            timeout
+        };
         state.ring.enter(timeout, wait)?;
         state.take_completions(ready);
         state.take_events(ready)?;
@@ -285,6 +297,23 @@ impl State {
             // SAFETY: as above.
             unsafe { self.ring.push(&entry) };
         }
+    }
+
+    /// Lets the gathering that follows end when another thread wakes this one; false if one may have
+    /// already, or if there is no room.
+    fn make_interruptible(&mut self) -> bool {
+        if self.interruptible {
+            return true;
+        }
+        // SAFETY: the descriptor stays open as long as the reactor.
+        let wake = unsafe { BorrowedFd::borrow_raw(self.wake) };
+        if drain(wake) {
+            return false;
+        }
+        let entries = operation::interrupt(self.wake);
+        // SAFETY: the descriptor stays open as long as the reactor; the memory that is named is constant.
+        self.interruptible = unsafe { self.ring.push_chain(&entries) };
+        self.interruptible
     }
 
     /// Takes what the watch has to tell, if it has told the ring so.
@@ -328,6 +357,7 @@ impl State {
             files,
             follow_ups,
             wake_unpolled,
+            interruptible,
             watch_unpolled,
             watch_due,
             census,
@@ -367,6 +397,10 @@ impl State {
                     ready.extend(files.remove(token.key).complete(result));
                     Next::Nothing
                 }
+                Kind::Interrupt => {
+                    *interruptible &= token != Token::INTERRUPTED;
+                    return;
+                }
                 Kind::Cancel => return,
             };
             if next != Next::Nothing || !more {
@@ -383,7 +417,7 @@ impl State {
             match token.kind {
                 Kind::Receive | Kind::Send => self.follow_up_stream(token.key, next),
                 Kind::Accept => self.follow_up_listener(token.key, next),
-                Kind::Wake | Kind::Watch | Kind::File | Kind::Cancel => {}
+                Kind::Wake | Kind::Watch | Kind::File | Kind::Interrupt | Kind::Cancel => {}
             }
         }
         self.follow_ups = follow_ups;
@@ -483,6 +517,9 @@ impl State {
         }
         if !self.wake_unpolled {
             stream::cancel(Token::WAKE, &mut self.ring);
+        }
+        if self.interruptible {
+            stream::cancel(Token::INTERRUPT, &mut self.ring);
         }
         if self.watch.is_some() && !self.watch_unpolled {
             stream::cancel(Token::WATCH, &mut self.ring);

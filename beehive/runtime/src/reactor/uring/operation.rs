@@ -2,7 +2,8 @@
 
 use std::os::fd::RawFd;
 
-use io_uring::{opcode, squeue, types::Fd};
+use io_uring::types::{Fd, Timespec};
+use io_uring::{opcode, squeue};
 
 use super::buffers::GROUP;
 
@@ -20,6 +21,8 @@ pub(super) enum Kind {
     Watch = 5,
     /// One operation on a file.
     File = 6,
+    /// One of the two that end the gathering of events.
+    Interrupt = 7,
 }
 
 const KIND_BITS: u32 = 3;
@@ -40,6 +43,15 @@ impl Token {
         kind: Kind::Watch,
         key: 0,
     };
+    /// The first of the two, and the last.
+    pub(super) const INTERRUPT: Self = Self {
+        kind: Kind::Interrupt,
+        key: 0,
+    };
+    pub(super) const INTERRUPTED: Self = Self {
+        kind: Kind::Interrupt,
+        key: 1,
+    };
 
     pub(super) fn new(kind: Kind, key: usize) -> Self {
         Self { kind, key }
@@ -57,6 +69,7 @@ impl Token {
             3 => Kind::Send,
             5 => Kind::Watch,
             6 => Kind::File,
+            7 => Kind::Interrupt,
             _ => Kind::Cancel,
         };
         Self {
@@ -74,6 +87,24 @@ pub(super) fn poll(fd: RawFd, token: Token) -> squeue::Entry {
         .multi(true)
         .build()
         .user_data(token.encode())
+}
+
+/// Ends a wait for several completions as soon as a file becomes readable, once; both report.
+///
+/// A wait for several is ended by few completions only if one is that of a timeout: so the second entry
+/// is one, of no time, which the kernel starts when the first reports. That has to be a poll of the
+/// exclusive kind, as the kernel would not look at another one before there are several completions.
+pub(super) fn interrupt(fd: RawFd) -> [squeue::Entry; 2] {
+    const AT_ONCE: &Timespec = &Timespec::new();
+    let events = (libc::POLLIN as u32) | (libc::EPOLLEXCLUSIVE as u32);
+    let readable = opcode::PollAdd::new(Fd(fd), events)
+        .build()
+        .flags(squeue::Flags::IO_LINK)
+        .user_data(Token::INTERRUPT.encode());
+    let end = opcode::Timeout::new(AT_ONCE)
+        .build()
+        .user_data(Token::INTERRUPTED.encode());
+    [readable, end]
 }
 
 /// Accepts connections until cancelled.
@@ -125,6 +156,7 @@ mod tests {
             Kind::Cancel,
             Kind::Watch,
             Kind::File,
+            Kind::Interrupt,
         ] {
             let token = Token::new(kind, 123_456_789);
             assert_eq!(Token::decode(token.encode()), token);

@@ -67,6 +67,22 @@ impl Ring {
         unsafe { self.push_uncounted(entry) };
     }
 
+    /// Queues operations that report back and of which each starts when the one before it reports; false
+    /// if there is no room for them now.
+    ///
+    /// # Safety
+    ///
+    /// As for [`push`](Self::push).
+    pub(super) unsafe fn push_chain(&mut self, entries: &[squeue::Entry]) -> bool {
+        // SAFETY: as promised by the caller.
+        let pushed = self.overflow.is_empty()
+            && unsafe { self.uring.submission().push_multiple(entries) }.is_ok();
+        if pushed {
+            self.in_flight += entries.len();
+        }
+        pushed
+    }
+
     /// Queues an operation whose completion does not matter.
     ///
     /// # Safety
