@@ -79,6 +79,7 @@ impl Runtime {
             outside.balance,
             blocking,
         );
+        shared.monitored = settings.stalls.is_some();
         shared.panics = settings.panics.clone();
         shared.tasks = settings
             .task_dump
@@ -114,7 +115,7 @@ impl Runtime {
                 match make_worker(id, &shared, &settings, kept) {
                     Ok(worker) => {
                         let _ = report.send(Ok(()));
-                        worker.run(|| shared.stopping().then_some(()));
+                        worker.run(|_| shared.stopping().then_some(()));
                     }
                     Err(refused) => drop(report.send(Err(refused.0))),
                 }
@@ -175,13 +176,14 @@ impl Runtime {
             woken: AtomicBool::new(true),
         });
         let waker = Waker::from(main.clone());
-        let mut poll = || {
+        let mut poll = |worker: &Worker| {
             if failed(&self.shared) {
                 return Some(Err(Box::new(FAILED) as Box<dyn Any + Send>));
             }
             if !main.woken.load(SeqCst) || !main.woken.swap(false, SeqCst) {
                 return None;
             }
+            worker.begin_main_poll();
             // A panic must not take the worker's queue with it.
             let poll = || future.as_mut().poll(&mut Context::from_waker(&waker));
             match catch_unwind(AssertUnwindSafe(poll)) {

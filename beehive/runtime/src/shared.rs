@@ -14,8 +14,8 @@
 //! - Where workers share no cache, the policy may refuse to wake one for a task just queued, if
 //!   that costs more than it saves. Whoever queued it asks again at the start of its next turn, and then somebody is
 //!   woken at any price: the task waits at most for one turn of its worker. A poll that makes the turn
-//!   long is noticed by the monitor (see `stall`), which also wakes somebody at any price. Tasks of
-//!   other classes than normal are never refused.
+//!   long is noticed by the monitor (see `stall`), which also wakes somebody at any price; where there is
+//!   none, nothing is refused. Tasks of other classes than normal are never refused.
 //!
 //! A lone worker is not in the parked set, as it need not be chosen: it is nudged (see `remote`).
 
@@ -74,6 +74,8 @@ pub(crate) struct Shared {
     aggregates: Box<[CachePadded<AggregateCell>]>,
     /// Whether some workers share no cache, so that to wake one may cost more than it saves.
     caches_differ: bool,
+    /// Whether somebody notices a poll that lasts too long.
+    pub(crate) monitored: bool,
     /// A word for each domain.
     pub(crate) idle: Idle,
     stopping: AtomicBool,
@@ -123,6 +125,7 @@ impl Shared {
             caches_differ: (1..workers)
                 .map(WorkerId::new)
                 .any(|worker| topology.tier(WorkerId::new(0), worker) > Tier::Llc),
+            monitored: false,
             topology,
             stopping: AtomicBool::new(false),
             shutdown: CancellationToken::new(),
@@ -196,7 +199,7 @@ impl Shared {
                 self.wake(worker, Some(owner)) || self.wake_anybody(policy)
             }
             None => {
-                let may_refuse = self.caches_differ && moment == Moment::Push;
+                let may_refuse = self.caches_differ && self.monitored && moment == Moment::Push;
                 !may_refuse && self.wake_anybody(policy)
             }
         }

@@ -14,6 +14,8 @@ mod measure;
 mod park;
 mod run;
 mod search;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 use std::cell::{Cell, RefCell};
@@ -208,7 +210,10 @@ impl Worker {
     /// # Panics
     ///
     /// If the calling thread is a worker already.
-    pub(crate) fn run<T>(self, mut finish: impl FnMut() -> Option<T>) -> (T, Kept, Rc<Driver>) {
+    pub(crate) fn run<T>(
+        self,
+        mut finish: impl FnMut(&Self) -> Option<T>,
+    ) -> (T, Kept, Rc<Driver>) {
         let worker = Rc::new(self);
         assert!(
             CURRENT.get().is_null(),
@@ -238,7 +243,7 @@ impl Worker {
         }
     }
 
-    fn turn_until<T>(&self, finish: &mut impl FnMut() -> Option<T>) -> T {
+    fn turn_until<T>(&self, finish: &mut impl FnMut(&Self) -> Option<T>) -> T {
         loop {
             self.begin_quantum();
             self.slices.begin_turn();
@@ -248,7 +253,7 @@ impl Worker {
                 self.budget.begin(Class::Normal);
                 self.offer_waiting();
                 self.remote.watch.begin_turn();
-                if let Some(value) = finish() {
+                if let Some(value) = finish(self) {
                     return value;
                 }
                 if self.run_tasks() == 0 {

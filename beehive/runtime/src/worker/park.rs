@@ -17,16 +17,10 @@ impl Worker {
     /// If the search has left a task alone that still waits, or again, this worker is not to be woken
     /// for shared work (each task of a chain would wake it) but looks again by itself in a while.
     pub(super) fn park(&self) {
-        let mut listed = self.shared.remotes.len() > 1;
-        if listed {
-            self.shared.enter_parked(self.id);
-        }
+        let mut waiting = Waiting::begin(self);
         let quiet = self.remote.park();
         let idle = quiet && !self.shared.work_visible();
-        let watches = quiet && !idle && self.left_alone.take() && {
-            listed = false;
-            self.leave_parked()
-        };
+        let watches = quiet && !idle && self.left_alone.take() && waiting.leave_set();
         if idle || watches {
             // Who watches has seen something: if it gets something else to run, others are to look.
             self.owes_look.set(watches);
@@ -53,10 +47,7 @@ impl Worker {
             self.hint.set(self.shared.loaded());
             self.collect_events(Some(Duration::ZERO), Wait::FIRST);
         }
-        self.remote.unpark();
-        if listed {
-            self.leave_parked();
-        }
+        drop(waiting);
         // Only now: what these queue is offered to others, of which this worker must not be one.
         self.wake_ready();
     }
@@ -79,6 +70,13 @@ impl Worker {
         }
     }
 
+    /// The future of `block_on` is about to be polled: what this worker owes must not wait for that.
+    pub(crate) fn begin_main_poll(&self) {
+        if self.owes_look.take() {
+            self.pass_on();
+        }
+    }
+
     /// Passes on what this worker owes to the others: its duty to search, and its stealable tasks.
     pub(super) fn hand_over(&self) {
         if self.sent.take() {
@@ -86,6 +84,40 @@ impl Worker {
         }
         if self.shared.work_visible() {
             self.shared.offer_any(&mut self.policy.borrow_mut());
+        }
+    }
+}
+
+/// A worker on its way into its wait and out of it. Ends the wait when dropped, also if the reactor
+/// panics: a worker that is gone must not be chosen.
+struct Waiting<'a> {
+    worker: &'a Worker,
+    /// It is in the parked set, or was chosen from there.
+    listed: bool,
+}
+
+impl<'a> Waiting<'a> {
+    /// Enters the parked set, unless there is nobody to choose from it.
+    fn begin(worker: &'a Worker) -> Self {
+        let listed = worker.shared.remotes.len() > 1;
+        if listed {
+            worker.shared.enter_parked(worker.id);
+        }
+        Self { worker, listed }
+    }
+
+    /// Leaves the parked set early; false if another thread has chosen this worker to search.
+    fn leave_set(&mut self) -> bool {
+        self.listed = false;
+        self.worker.leave_parked()
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.worker.remote.unpark();
+        if self.listed {
+            self.worker.leave_parked();
         }
     }
 }
