@@ -275,8 +275,8 @@ impl Runtime {
     /// until none is left, then stops. See [`shutdown`].
     ///
     /// The calling thread is worker 0 meanwhile. A task that keeps this thread in one long poll holds
-    /// up the call. Other workers that are kept so do not, and neither does blocking work: they are
-    /// left to themselves, and end when they can.
+    /// up the call. Other workers that are kept so have a tenth of a second beyond the limit; then they
+    /// are left to themselves, as is blocking work, and end when they can.
     ///
     /// # Panics
     ///

@@ -63,11 +63,14 @@ fn what_is_left_at_the_deadline_is_counted_and_dropped() {
     for runtime in runtimes(2) {
         let handle = runtime.handle();
         let dropped = Arc::new(AtomicUsize::new(0));
+        let begun = Arc::new(AtomicUsize::new(0));
         let workers: Vec<_> = handle.workers().collect();
         for number in 0..9 {
             let held = Dropped(dropped.clone());
+            let begun = begun.clone();
             let waiting = async move {
                 let _held = held;
+                begun.fetch_add(1, SeqCst);
                 std::future::pending::<()>().await;
             };
             match number % 3 {
@@ -75,6 +78,12 @@ fn what_is_left_at_the_deadline_is_counted_and_dropped() {
                 worker => handle.spawn_on(workers[worker - 1], || waiting).detach(),
             }
         }
+        // Tasks for any worker may be missing while they are ready, so they are to wait. The first worker
+        // begins with the shutdown.
+        while begun.load(SeqCst) < 6 {
+            std::thread::yield_now();
+        }
+        beehive::block_on(handle.spawn_on(workers[1], || async {})).unwrap();
         let report = runtime.shutdown_timeout(Duration::from_millis(50));
         assert_eq!(
             report,

@@ -68,18 +68,24 @@ fn a_timeout_ends_what_takes_too_long_and_only_that() {
 fn an_interval_keeps_its_period() {
     on_each_reactor(1, |runtime| {
         runtime.block_on(async {
+            let period = Duration::from_millis(5);
             let started = Instant::now();
-            let mut ticks = interval(Duration::from_millis(5));
-            for _ in 0..4 {
-                ticks.tick().await;
+            let mut ticks = interval(period);
+            let first = ticks.tick().await;
+            assert!(first >= started + period);
+            let is_tick = |due: Instant| (due - first).as_nanos().is_multiple_of(period.as_nanos());
+            let mut last = first;
+            for _ in 0..3 {
+                let due = ticks.tick().await;
+                assert!(due >= last + period && is_tick(due) && Instant::now() >= due);
+                last = due;
             }
-            assert!(started.elapsed() >= Duration::from_millis(20));
             std::thread::sleep(Duration::from_millis(23));
-            // Missed ticks are skipped: the next one is in the future.
-            ticks.tick().await;
             let resumed = Instant::now();
-            ticks.tick().await;
-            assert!(resumed.elapsed() > Duration::from_micros(500));
+            assert!(ticks.tick().await < resumed);
+            // Missed ticks are skipped: the next one is in the future.
+            let next = ticks.tick().await;
+            assert!(next > resumed && is_tick(next) && Instant::now() >= next);
         });
     });
 }

@@ -10,15 +10,20 @@
 //! cannot have moved, come or gone without a poll. Tasks that other threads spawn meanwhile are not
 //! counted if they come after the second round, as with any shutdown.
 
+use std::future::Future;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use super::Report;
 use crate::handle::Handle;
-use crate::time::timeout;
+use crate::time::{timeout, timeout_at};
 use crate::worker::{Worker, with_current};
 
 /// The longest pause between two rounds.
 const PAUSE_MAX: Duration = Duration::from_millis(10);
+/// How often, and how long each time, answers are waited for after the deadline.
+const WAITS: u32 = 10;
+const WAIT: Duration = Duration::from_millis(10);
 
 /// What one round has found.
 struct Round {
@@ -68,18 +73,50 @@ async fn ask(handle: &Handle, deadline: Instant) -> Round {
         answers: 0,
         unresponsive: 0,
     };
-    let last = deadline + PAUSE_MAX;
+    let mut waits = 0..WAITS;
     for answer in answers {
-        let limit = last.saturating_duration_since(Instant::now());
-        match timeout(limit, answer).await {
-            Ok(Ok((tasks, polls))) => {
+        match patiently(answer, deadline, &mut waits).await {
+            Some(Ok((tasks, polls))) => {
                 round.tasks += tasks;
                 round.polls = round.polls.wrapping_add(polls);
                 round.answers += 1;
             }
-            Ok(Err(_)) => {}
-            Err(_) => round.unresponsive += 1,
+            Some(Err(_)) => {}
+            None => round.unresponsive += 1,
         }
     }
     round
+}
+
+/// Waits until the deadline, and then as many times as are left.
+///
+/// Several short waits rather than a long one: when a machine stands still that ends one of them, and
+/// those who are to answer stood still as well.
+async fn patiently<T>(
+    answer: impl Future<Output = T>,
+    deadline: Instant,
+    waits: &mut impl Iterator,
+) -> Option<T> {
+    let mut answer = pin!(answer);
+    let mut answered = timeout_at(deadline, answer.as_mut()).await;
+    while answered.is_err() && waits.next().is_some() {
+        answered = timeout(WAIT, answer.as_mut()).await;
+    }
+    answered.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Runtime;
+
+    #[test]
+    fn workers_that_are_asked_long_after_the_deadline_have_time_to_answer() {
+        let runtime = Runtime::builder().workers(2).pin(false).build().unwrap();
+        let handle = runtime.handle();
+        let passed = Instant::now();
+        std::thread::sleep(2 * WAITS * WAIT);
+        let report = runtime.block_on(drain(&handle, passed));
+        assert_eq!(report.unresponsive, 0);
+    }
 }
