@@ -17,6 +17,12 @@ pub struct Elements {
     pub cry: bool,
     /// A domain in which tasks wait far longer than in the own one is served first.
     pub age_pull: bool,
+    /// Before it begins a task, a worker fetches one that has waited longer at a neighbour.
+    pub pull_near: bool,
+    /// The same from other domains, half a queue at once.
+    pub pull_far: bool,
+    /// Tasks that wait longer in another domain are fetched only if more of them wait there.
+    pub downhill: bool,
     /// Queues are ranked by length and age; without it by length alone.
     pub age_key: bool,
     /// Half of a neighbour's queue is taken; without it one task.
@@ -43,6 +49,9 @@ impl Elements {
         hints: true,
         cry: true,
         age_pull: true,
+        pull_near: true,
+        pull_far: true,
+        downhill: true,
         age_key: true,
         near_half: true,
         far: true,

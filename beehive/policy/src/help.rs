@@ -2,7 +2,7 @@
 //!
 //! Help must be worth its price: what the queue's last task would wait for, against waking a worker
 //! and fetching the task's data anew. Within the own domain somebody who rests is always worth
-//! asking. Beyond it, moves must save twice what they cost: they eat capacity, and a policy that
+//! asking. Beyond it, moves must save four times what they cost: they eat capacity, and a policy that
 //! moves whatever waits is unstable at loads that plain stealing carries.
 
 use crate::random::Random;
@@ -15,6 +15,8 @@ use crate::{Elements, Nanos, Prices, WorkerId};
 
 /// Domains of a tier that are looked at for somebody idle.
 const DOMAINS_TRIED: usize = 4;
+/// A move to another domain must save so many times its price.
+const SAVES: u64 = 4;
 
 /// Whom to ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,12 +95,12 @@ impl<V: View + ?Sized> Request<'_, V> {
             let domain = other_domain(self.topology, self.random, own, of_node)?;
             let tier = self.topology.tier_of(self.owner, domain);
             let refill = self.prices.refill_ns(tier);
-            if self.worth(delay, 2 * (refill + self.prices.probe_ns(tier)))
+            if self.worth(delay, SAVES * (refill + self.prices.probe_ns(tier)))
                 && let Some(worker) = self.member(domain, self.view.resting(domain))
             {
                 return Some(Help::Poke(worker));
             }
-            if self.worth(delay, 2 * (refill + self.prices.wake.0))
+            if self.worth(delay, SAVES * (refill + self.prices.wake.0))
                 && let Some(worker) = self.member(domain, self.view.parked(domain))
             {
                 return Some(Help::Wake(worker));

@@ -2,7 +2,8 @@
 //! out.
 //!
 //! Like a bee that reads the waggle dance, a worker sees only brief, possibly stale signals of the
-//! others and decides for itself: whom to steal from ([`search`]), whom to ask for help ([`help`]),
+//! others and decides for itself: whom to steal from ([`search`]), whose tasks to run before its own (`pull`), whom to ask for help
+//! ([`help`]),
 //! when to publish its own signal ([`signal`]), where a new connection should live ([`place`]), on
 //! how many workers connections should live ([`balance`]), how long to gather events before working
 //! ([`wait`]), whose turn it is among classes and tasks ([`share`], [`deadline`]), which tasks are
@@ -36,6 +37,7 @@ pub mod help;
 pub mod place;
 mod policy;
 mod price;
+mod pull;
 pub mod quantum;
 mod random;
 pub mod search;

@@ -6,7 +6,7 @@ use crate::balance::{Balance, Here, Meter, Move};
 use crate::counters::{Moves, Sample};
 use crate::help::{self, Help, Moment, Request};
 use crate::random::Random;
-use crate::search::{Context, Search, Step};
+use crate::search::{Context, Probe, Search, Step};
 use crate::service::Service;
 use crate::signal::{LoadSignal, Occasion, Publisher, Queue};
 use crate::view::View;
@@ -59,6 +59,8 @@ const LONE_WAIT_MAX: Nanos = Nanos(10_000);
 pub struct Policy {
     me: WorkerId,
     topology: Arc<Topology>,
+    /// What was configured, and what decides: where moves have been measured, they may be dearer.
+    usual_prices: Prices,
     prices: Prices,
     elements: Elements,
     random: Random,
@@ -91,6 +93,7 @@ impl Policy {
         Self {
             me: config.me,
             topology: config.topology.clone(),
+            usual_prices: config.prices,
             prices: config.prices,
             elements: config.elements,
             random: Random::new(config.seed),
@@ -121,9 +124,30 @@ impl Policy {
         self.search.poke(self.elements.hints.then_some(hint));
     }
 
+    /// The worker is about to begin the oldest task of its queue: from whom it should fetch an older
+    /// one, or several, and run them first, if from anybody. To be asked once for each task.
+    pub fn on_turn(
+        &mut self,
+        now: Nanos,
+        queue: Queue,
+        view: &(impl View + ?Sized),
+    ) -> Option<Probe> {
+        if !self.elements.signals || queue.length == 0 {
+            return None;
+        }
+        self.context(now, view).older_than(queue)
+    }
+
     /// The next step of the search. To be asked again after each step that brought no task.
     pub fn on_search(&mut self, now: Nanos, view: &(impl View + ?Sized)) -> Step {
-        self.search.step(Context {
+        let mut search = self.search;
+        let step = search.step(self.context(now, view));
+        self.search = search;
+        step
+    }
+
+    fn context<'a, V: View + ?Sized>(&'a mut self, now: Nanos, view: &'a V) -> Context<'a, V> {
+        Context {
             now,
             me: self.me,
             topology: &self.topology,
@@ -132,7 +156,7 @@ impl Policy {
             service: &self.service,
             random: &mut self.random,
             view,
-        })
+        }
     }
 
     /// The worker has been at a victim and left its queue in this state: what it should write into
@@ -212,9 +236,13 @@ impl Policy {
         Some(self.balance.as_mut()?.decide(now, here, read))
     }
 
-    /// Something was counted while the worker ran tasks.
+    /// Something was counted while the worker ran tasks. Once that tells what a move costs, decisions
+    /// about moves to other caches reckon with it.
     pub fn on_counted(&mut self, sample: &Sample) {
         self.moves.observe(sample);
+        if let Some(price) = self.moves.price() {
+            self.prices = self.usual_prices.with_measured(price);
+        }
     }
 
     /// How long a task that is alone in its worker's queue is left to it before another one takes it:

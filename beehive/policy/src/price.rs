@@ -23,11 +23,37 @@ impl Prices {
         wake: Nanos(0),
     };
 
+    /// These prices where a move has been measured to cost so much, whatever its tier: then none to
+    /// another cache costs less. Moves within a cache keep their price: it decides whom to wake, and to
+    /// leave a core idle is dearer than any of them.
+    #[must_use]
+    pub fn with_measured(mut self, refill: Nanos) -> Self {
+        for tier in [Tier::Node, Tier::Far] {
+            let price = &mut self.refill[tier as usize];
+            *price = refill.max(*price);
+        }
+        self
+    }
+
     pub(crate) fn probe_ns(&self, tier: Tier) -> u64 {
         self.probe[tier as usize].0
     }
 
     pub(crate) fn refill_ns(&self, tier: Tier) -> u64 {
         self.refill[tier as usize].0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_measured_is_the_least_that_a_move_to_another_cache_costs() {
+        let usual = Prices::NEAR_IS_FREE;
+        let of = |measured| usual.with_measured(Nanos(measured)).refill;
+        assert_eq!(of(1_000), usual.refill);
+        assert_eq!(of(8_000).map(|price| price.0), [0, 0, 0, 8_000, 12_000]);
+        assert_eq!(of(90_000).map(|price| price.0), [0, 0, 0, 90_000, 90_000]);
     }
 }

@@ -6,7 +6,8 @@
 //!
 //! 0. *Hint*: where somebody asked for help.
 //! 1. *Near*: the own domain, by length and age of its queues as signalled, less the thieves that
-//!    are on their way; or another of three sampled domains, if tasks wait there far longer.
+//!    are on their way; or another of three sampled domains, if tasks wait there far longer (see
+//!    [`pull`](crate::pull)).
 //! 2. *Far*, once it has been idle for half the price of a far move: a domain of a sample, with a
 //!    probability that grows with what waits there and falls with the price, at most twice; then
 //!    one worker at random, whatever signals say: with that floor no work is out of sight for good.
@@ -27,8 +28,6 @@ use crate::{Elements, LoadSignal, Nanos, Prices, WorkerId};
 const NEAR_TRIES: u8 = 4;
 /// Visits to other domains by their aggregates.
 const FAR_TRIES: u8 = 2;
-/// Domains read for one visit of the near stage, one of them in the own node.
-const PULL_SAMPLE: usize = 3;
 /// Domains read for one visit of the far stage, half of them in the own node.
 const FAR_SAMPLE: usize = 8;
 /// A domain of the own node is so many times as likely as one beyond it.
@@ -69,7 +68,7 @@ enum Stage {
 }
 
 /// One search, from the last task to the next.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Search {
     stage: Stage,
     since: Nanos,
@@ -167,7 +166,8 @@ impl Search {
         self.near_left = self.near_left.checked_sub(1)?;
         let own = context.topology.domain(context.me);
         if core::mem::take(&mut self.pull)
-            && let Some(domain) = context.longer_waiting_domain(own)
+            && let own_wait = context.oldest_wait(own)
+            && let Some(domain) = context.longer_waiting(own_wait)
             && let Some(victim) = context.best_of(domain)
         {
             return Some(victim);
@@ -224,7 +224,7 @@ impl<V: View + ?Sized> Context<'_, V> {
         Step::Probe(Probe { victim, half })
     }
 
-    fn refill_ns(&self, tier: Tier) -> u64 {
+    pub(crate) fn refill_ns(&self, tier: Tier) -> u64 {
         if self.elements.prices {
             self.prices.refill_ns(tier)
         } else {
@@ -232,7 +232,7 @@ impl<V: View + ?Sized> Context<'_, V> {
         }
     }
 
-    fn probe_ns(&self, tier: Tier) -> u64 {
+    pub(crate) fn probe_ns(&self, tier: Tier) -> u64 {
         if self.elements.prices {
             self.prices.probe_ns(tier)
         } else {
@@ -265,14 +265,19 @@ impl<V: View + ?Sized> Context<'_, V> {
             .min(u128::from(u64::MAX / 4)) as u64
     }
 
-    /// What a signal promises; zero if others are on their way to all of it.
-    fn promise(&self, worker: WorkerId, signal: &LoadSignal) -> u64 {
+    /// Tasks of a worker to which nobody is on the way yet.
+    pub(crate) fn unclaimed(&self, worker: WorkerId, signal: &LoadSignal) -> u32 {
         let claims = if self.elements.claims {
             self.view.claims(worker)
         } else {
             0
         };
-        let queued = u64::from(signal.queued.saturating_sub(claims));
+        signal.queued.saturating_sub(claims)
+    }
+
+    /// What a signal promises; zero if others are on their way to all of it.
+    fn promise(&self, worker: WorkerId, signal: &LoadSignal) -> u64 {
+        let queued = u64::from(self.unclaimed(worker, signal));
         if queued == 0 {
             return 0;
         }
@@ -291,7 +296,7 @@ impl<V: View + ?Sized> Context<'_, V> {
     }
 
     /// The member of a domain that promises most; `None` if none shows work.
-    fn best_of(&mut self, domain: Domain) -> Option<WorkerId> {
+    pub(crate) fn best_of(&mut self, domain: Domain) -> Option<WorkerId> {
         let members = self.topology.members(domain);
         let start = self.random.below(members.len());
         let mut best = (0, None);
@@ -307,38 +312,8 @@ impl<V: View + ?Sized> Context<'_, V> {
         best.1
     }
 
-    /// A sampled domain in which somebody waits so much longer than in the own one that a move
-    /// pays.
-    fn longer_waiting_domain(&mut self, own: Domain) -> Option<Domain> {
-        let mine = self.oldest_in(own);
-        let mut best = (0, None);
-        for draw in 0..PULL_SAMPLE {
-            let Some(domain) = self.other_domain(own, draw == 0) else {
-                continue;
-            };
-            let Some(head) = self.view.aggregate(domain).head else {
-                continue;
-            };
-            let refill = self.refill_ns(self.topology.tier_of(self.me, domain));
-            let mean = self.service.mean_ns();
-            let more = (u128::from(mine) * u128::from(10 * refill) / u128::from(mean)) as u64;
-            let limit = mine + more + 4 * mean + 4 * refill;
-            let waits = self.now.since(head).0;
-            if waits > limit && waits > best.0 {
-                best = (waits, Some(domain));
-            }
-        }
-        best.1
-    }
-
-    fn oldest_in(&self, domain: Domain) -> u64 {
-        let members = self.topology.members(domain).iter();
-        let waits = members.filter_map(|&worker| self.view.signal(worker).waiting_since());
-        waits.map(|head| self.now.since(head).0).max().unwrap_or(0)
-    }
-
     /// Another domain, of the own node or of all.
-    fn other_domain(&mut self, own: Domain, of_node: bool) -> Option<Domain> {
+    pub(crate) fn other_domain(&mut self, own: Domain, of_node: bool) -> Option<Domain> {
         other_domain(self.topology, self.random, own, of_node)
     }
 

@@ -57,8 +57,17 @@ pub enum Occasion {
     Routine,
     /// It parks or has been woken.
     Parking,
-    /// Its queue has become non-empty and nobody could be asked to help: a cry for thieves.
+    /// Its queue [has outgrown](has_outgrown) what it shows and nobody could be asked to help: a cry
+    /// for thieves.
     Cry,
+}
+
+/// Whether a queue is so much longer than its signal shows that it must not wait for the next routine
+/// publication: something where nothing is shown, or at least two tasks more than twice as many. So a queue that grows
+/// is published a few times at once, and thieves never see a crowd as a single task.
+#[must_use]
+pub const fn has_outgrown(shown: u32, queued: u32) -> bool {
+    queued / 2 > shown || (shown == 0 && queued > 0)
 }
 
 /// Decides when a worker publishes: at a bounded rate, but at once where silence would mislead.
@@ -164,6 +173,19 @@ mod tests {
         let mut publisher = Publisher::new(Nanos(50_000), false);
         assert!(publisher.decide(Nanos(100_000), Occasion::Routine));
         assert!(!publisher.decide(Nanos(100_001), Occasion::Cry));
+    }
+
+    #[test]
+    fn a_growing_queue_is_published_at_once_a_few_times_only() {
+        let mut shown = 0;
+        let mut published = std::vec::Vec::new();
+        for queued in 0..=1_000 {
+            if has_outgrown(shown, queued) {
+                shown = queued;
+                published.push(queued);
+            }
+        }
+        assert_eq!(published, [1, 4, 10, 22, 46, 94, 190, 382, 766]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use beehive_policy::counters::{SAMPLES_MIN, Sample};
 use beehive_policy::{
     Aggregate, Config, Domain, Elements, Help, LoadSignal, Moment, Nanos, Occasion, Place, Policy,
     Prices, Queue, Step, Tier, Topology, View, WorkerId,
@@ -12,6 +13,8 @@ use beehive_policy::{
 /// A world that shows the same to everybody, and counts how often it is looked at.
 struct World {
     queued: Vec<u32>,
+    /// Since when the head of each queue waits.
+    heads: Vec<Nanos>,
     claims: u32,
     parked: Vec<u64>,
     resting: Vec<u64>,
@@ -24,12 +27,17 @@ impl World {
         let domains = topology.domains().len();
         Self {
             queued: vec![0; topology.workers()],
+            heads: vec![Nanos(1_000); topology.workers()],
             claims: 0,
             parked: vec![0; domains],
             resting: vec![0; domains],
             topology: topology.clone(),
             reads: Cell::new(0),
         }
+    }
+
+    fn wait(&self, worker: WorkerId, now: Nanos) -> u64 {
+        now.since(self.heads[worker.index()]).0
     }
 
     fn count(&self) {
@@ -42,7 +50,7 @@ impl View for World {
         self.count();
         LoadSignal {
             queued: self.queued[worker.index()],
-            head: Nanos(1_000),
+            head: self.heads[worker.index()],
             ..LoadSignal::default()
         }
     }
@@ -52,7 +60,7 @@ impl View for World {
         let members = self.topology.members(domain).iter();
         Aggregate::of(members.map(|worker| LoadSignal {
             queued: self.queued[worker.index()],
-            head: Nanos(1_000),
+            head: self.heads[worker.index()],
             ..LoadSignal::default()
         }))
     }
@@ -249,6 +257,126 @@ fn work_to_which_thieves_are_on_their_way_attracts_no_more() {
     assert_eq!(help, None);
 }
 
+/// A world of queues with heads of all ages, and the policy of worker 0 in it.
+fn crowd(workers: usize, seed: u64, elements: Elements) -> (World, Policy, fastrand::Rng) {
+    let topology = machine(workers);
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut world = World::idle(&topology);
+    world.queued.fill_with(|| random.u32(..4));
+    world.heads.fill_with(|| Nanos(random.u64(..NOW.0)));
+    let policy = policy(&topology, seed * workers as u64, elements);
+    (world, policy, random)
+}
+
+const NOW: Nanos = Nanos(10_000_000);
+
+#[test]
+fn only_tasks_that_show_and_have_waited_longer_are_run_before_the_own() {
+    let mut fetched = 0;
+    for seed in 0..2_000 {
+        let (mut world, mut policy, mut random) = crowd(64, seed, Elements::ALL);
+        world.claims = random.u32(..3);
+        let queue = Queue {
+            length: random.u32(1..4),
+            head: Nanos(random.u64(..NOW.0)),
+        };
+        let Some(probe) = policy.on_turn(NOW, queue, &world) else {
+            continue;
+        };
+        fetched += 1;
+        let victim = probe.victim;
+        assert_ne!(victim, WorkerId::new(0));
+        assert!(world.queued[victim.index()] > world.claims);
+        let domain = world.topology.domain(victim);
+        let oldest = if domain == world.topology.domain(WorkerId::new(0)) {
+            assert!(!probe.half, "of a neighbour's only the oldest");
+            world.wait(victim, NOW)
+        } else {
+            let head = world.aggregate(domain).head.expect("somebody waits there");
+            NOW.since(head).0
+        };
+        assert!(oldest > NOW.since(queue.head).0);
+    }
+    assert!(fetched > 100, "{fetched}");
+}
+
+#[test]
+fn of_neighbours_the_one_whose_head_waits_longest_is_served_first() {
+    let near = Elements {
+        pull_far: false,
+        ..Elements::ALL
+    };
+    for seed in 0..500 {
+        let (world, mut policy, _) = crowd(8, seed, near);
+        let young = Queue {
+            length: 1,
+            head: NOW,
+        };
+        let shown = (1..8).filter(|&worker| world.queued[worker] > 0);
+        let oldest = shown
+            .map(|worker| world.wait(WorkerId::new(worker), NOW))
+            .max();
+        let fetched = policy.on_turn(NOW, young, &world);
+        let waited = fetched.map(|probe| world.wait(probe.victim, NOW));
+        // Two mean service times are enough where moves within a cache cost a fraction of one.
+        assert_eq!(waited.or(oldest.filter(|&wait| wait < 200_000)), oldest);
+    }
+}
+
+#[test]
+fn the_longer_the_own_tasks_wait_the_less_is_fetched() {
+    for seed in 0..300 {
+        let (world, policy, _) = crowd(64, seed, Elements::ALL);
+        let fetches = |own_wait: u64| {
+            let queue = Queue {
+                length: 1,
+                head: Nanos(NOW.0 - own_wait),
+            };
+            policy.clone().on_turn(NOW, queue, &world).is_some()
+        };
+        let answers = [0, 100_000, 1_000_000, 9_999_999].map(fetches);
+        assert!(
+            answers.is_sorted_by(|young, old| young >= old),
+            "{answers:?}"
+        );
+        assert!(!fetches(NOW.0), "nobody waits longer than always");
+    }
+}
+
+#[test]
+fn crowded_domains_do_not_exchange_their_tasks() {
+    for seed in 0..300 {
+        let (mut world, mut policy, _) = crowd(64, seed, Elements::ALL);
+        world.queued = vec![5; 64];
+        (0..8).for_each(|neighbour| world.heads[neighbour] = NOW);
+        let young = Queue {
+            length: 5,
+            head: NOW,
+        };
+        assert_eq!(policy.on_turn(NOW, young, &world), None);
+        (0..8).for_each(|neighbour| world.queued[neighbour] = 2);
+        assert!((0..20).any(|_| policy.on_turn(NOW, young, &world).is_some()));
+    }
+}
+
+#[test]
+fn nothing_is_fetched_before_the_own_tasks_where_that_is_switched_off() {
+    let off = Elements {
+        pull_near: false,
+        pull_far: false,
+        ..Elements::ALL
+    };
+    for seed in 0..100 {
+        let (world, mut policy, _) = crowd(64, seed, off);
+        let young = Queue {
+            length: 1,
+            head: NOW,
+        };
+        assert_eq!(policy.on_turn(NOW, young, &world), None);
+        assert_eq!(world.reads.get(), 0, "and nothing is read for it");
+    }
+}
+
 #[test]
 fn only_workers_that_are_idle_are_asked_for_help() {
     let mut random = fastrand::Rng::with_seed(2);
@@ -339,14 +467,44 @@ fn a_move_that_costs_more_than_it_saves_is_refused() {
             help.is_some()
         })
     };
-    // Waking far away costs 100 µs and counts twice; each task takes 100 µs.
-    assert!(!asked(1, Elements::ALL));
-    assert!(asked(4, Elements::ALL));
+    // Waking far away costs 100 µs and counts four times; each task takes 100 µs.
+    assert!(!asked(3, Elements::ALL));
+    assert!(asked(5, Elements::ALL));
     let careless = Elements {
         prices: false,
         ..Elements::ALL
     };
     assert!(asked(1, careless));
+}
+
+#[test]
+fn moves_that_counters_show_to_be_dear_are_refused() {
+    let topology = machine(64);
+    let mut world = World::idle(&topology);
+    world.parked[6] = 0xFF;
+    let mut policy = policy(&topology, 0, Elements::ALL);
+    let asks = |policy: &mut Policy| {
+        let now = Nanos(1_000_000);
+        let queue = Queue {
+            length: 6,
+            head: now,
+        };
+        (0..20).any(|_| {
+            let help = policy.on_help(now, Moment::Push, WorkerId::new(0), queue, &world);
+            help.is_some()
+        })
+    };
+    assert!(asks(&mut policy));
+    for moved in [0, 1] {
+        let sample = Sample {
+            polls: 1,
+            cache_misses: Some(u64::from(moved) * 2_000),
+            moved,
+            ..Sample::default()
+        };
+        (0..2 * SAMPLES_MIN).for_each(|_| policy.on_counted(&sample));
+    }
+    assert!(!asks(&mut policy), "160 µs and a wake, four times");
 }
 
 #[test]
@@ -372,6 +530,9 @@ fn a_decision_reads_as_much_on_a_thousand_workers_as_on_a_hundred() {
             world.reads.set(0);
             let now = Nanos(1_000_000);
             policy.on_help(now, Moment::Push, WorkerId::new(0), long_queue(9), &world);
+            most = most.max(world.reads.get());
+            world.reads.set(0);
+            policy.on_turn(now, long_queue(9), &world);
             most = most.max(world.reads.get());
         }
         most

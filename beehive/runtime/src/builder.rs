@@ -312,6 +312,10 @@ impl Settings {
         Config {
             elements: Elements {
                 signals: self.signals,
+                // A look at the neighbours before each task is as long as many a task, and where polls
+                // are cut off and resumed, fetching older ones made short tasks wait for long ones.
+                pull_near: false,
+                pull_far: false,
                 ..Elements::ALL
             },
             gather: self.gather,

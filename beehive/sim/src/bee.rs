@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use beehive_policy::{
-    Config, Elements, Help, Moment, Nanos, Occasion, Policy, Probe, Step, Topology, WorkerId,
+    Config, Elements, Help, Moment, Nanos, Occasion, Policy, Probe, Step, Topology, View, WorkerId,
+    signal::has_outgrown,
 };
 
 use crate::board::Board;
@@ -48,6 +49,18 @@ impl<'a> Bee<'a> {
             target: vec![None; cores],
             probe: vec![None; cores],
         }
+    }
+
+    /// After a queue has grown: `helped` if somebody has been asked to help with it.
+    fn publish_growth(&mut self, machine: &Machine<'_>, core: usize, helped: bool) {
+        let shown = self.board.signal(WorkerId::new(core)).queued;
+        let grown = has_outgrown(shown, machine.queue(core).length);
+        let occasion = if grown && !helped {
+            Occasion::Cry
+        } else {
+            Occasion::Routine
+        };
+        self.publish(machine, core, occasion);
     }
 
     fn publish(&mut self, machine: &Machine<'_>, core: usize, occasion: Occasion) {
@@ -104,6 +117,12 @@ impl<'a> Bee<'a> {
 
     /// Runs the next task of a core, or lets it search.
     fn proceed(&mut self, machine: &mut Machine<'_>, core: usize, hint: Option<WorkerId>) {
+        let queue = machine.queue(core);
+        self.board.read_by(core);
+        let now = Nanos(machine.now);
+        if let Some(older) = self.policies[core].on_turn(now, queue, &self.board) {
+            return self.visit(machine, core, older);
+        }
         if machine.start(core) {
             self.aim(core, None);
             self.help(machine, Moment::Start, core, core);
@@ -114,15 +133,18 @@ impl<'a> Bee<'a> {
         }
     }
 
+    /// Sends a core to a victim; reading signals took its time.
+    fn visit(&mut self, machine: &mut Machine<'_>, core: usize, probe: Probe) {
+        self.aim(core, Some(probe.victim));
+        self.probe[core] = Some(probe);
+        machine.probe(core, probe.victim.index(), self.board.reading_ns());
+    }
+
     fn step(&mut self, machine: &mut Machine<'_>, core: usize) {
         self.board.read_by(core);
         let step = self.policies[core].on_search(Nanos(machine.now), &self.board);
         match step {
-            Step::Probe(probe) => {
-                self.aim(core, Some(probe.victim));
-                self.probe[core] = Some(probe);
-                machine.probe(core, probe.victim.index(), self.board.reading_ns());
-            }
+            Step::Probe(probe) => self.visit(machine, core, probe),
             Step::Rest(pause) => {
                 self.aim(core, None);
                 self.board.set_resting(core, true);
@@ -160,8 +182,8 @@ impl<'a> Bee<'a> {
             self.help(machine, Moment::Theft, core, victim);
         }
         if machine.start(core) {
-            self.help(machine, Moment::Theft, core, core);
-            self.publish(machine, core, Occasion::Routine);
+            let helped = self.help(machine, Moment::Theft, core, core);
+            self.publish_growth(machine, core, helped);
         } else {
             self.step(machine, core);
         }
@@ -177,12 +199,7 @@ impl Scheduler for Bee<'_> {
             return self.proceed(machine, core, None);
         }
         let helped = self.help(machine, Moment::Push, core, core);
-        let occasion = if !helped && machine.cores[core].queue.len() == 1 {
-            Occasion::Cry
-        } else {
-            Occasion::Routine
-        };
-        self.publish(machine, core, occasion);
+        self.publish_growth(machine, core, helped);
     }
 
     fn finished(&mut self, machine: &mut Machine<'_>, core: usize, task_ns: u64) {

@@ -174,7 +174,8 @@ impl<'a> Machine<'a> {
         self.enter(thief, State::Probing, end - self.now);
     }
 
-    /// Takes half of the victim's queue, or one task; true if there was something.
+    /// Takes half of the victim's queue, or one task, before what the thief has; true if there was
+    /// something.
     pub(crate) fn take(&mut self, thief: usize, victim: usize, half: bool) -> bool {
         let length = self.cores[victim].queue.len();
         let count = if half {
@@ -185,9 +186,10 @@ impl<'a> Machine<'a> {
         if self.tier(thief, victim) > Tier::Llc {
             self.tally.moves += count as u64;
         }
-        for _ in 0..count {
+        for place in 0..count {
             let task = self.cores[victim].queue.pop_front();
-            self.cores[thief].queue.extend(task);
+            let task = task.expect("no more are taken than there are");
+            self.cores[thief].queue.insert(place, task);
         }
         count > 0
     }

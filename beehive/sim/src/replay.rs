@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use beehive_policy::counters::Sample;
 use beehive_policy::{
     Activity, Aggregate, Config, Domain, Help, LoadSignal, Moment, Move, Nanos, Occasion, Policy,
-    Queue, Step, View, Wait, WorkerId,
+    Probe, Queue, Step, View, Wait, WorkerId,
 };
 
 /// What a policy is told or asked; see the method of [`Policy`] that is named after it.
@@ -23,6 +23,7 @@ pub enum Event {
     Counted(Sample),
     Idle(Nanos, Option<WorkerId>),
     Poke(WorkerId),
+    Turn(Nanos, Queue),
     Search(Nanos),
     Visit(Queue),
     Help(Nanos, Moment, WorkerId, Queue),
@@ -47,6 +48,7 @@ enum Reading {
 #[expect(missing_docs, reason = "the values are those of the policy's methods")]
 pub enum Decision {
     Noted,
+    Turn(Option<Probe>),
     Step(Step),
     Visit(Option<Queue>),
     Help(Option<Help>),
@@ -157,6 +159,7 @@ fn decide(policy: &mut Policy, event: Event, view: &impl View) -> Decision {
             policy.on_poke(hint);
             Decision::Noted
         }
+        Event::Turn(now, queue) => Decision::Turn(policy.on_turn(now, queue, view)),
         Event::Search(now) => Decision::Step(policy.on_search(now, view)),
         Event::Visit(left) => Decision::Visit(policy.on_visit(left)),
         Event::Help(now, moment, owner, queue) => {

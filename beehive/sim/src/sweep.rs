@@ -248,6 +248,27 @@ pub fn variants() -> Vec<(&'static str, Elements)> {
             },
         ),
         (
+            "no pull near",
+            Elements {
+                pull_near: false,
+                ..all
+            },
+        ),
+        (
+            "no pull far",
+            Elements {
+                pull_far: false,
+                ..all
+            },
+        ),
+        (
+            "pull uphill",
+            Elements {
+                downhill: false,
+                ..all
+            },
+        ),
+        (
             "ranked by length alone",
             Elements {
                 age_key: false,

@@ -201,7 +201,11 @@ impl Worker {
     }
 
     fn take_half(&self, stealer: &Stealer<Task>) -> bool {
-        retry(|| stealer.steal_half(&self.stealable))
+        let found = retry(|| stealer.steal_half(&self.stealable));
+        if found {
+            self.publish_growth(1);
+        }
+        found
     }
 
     /// Gives another worker the time to take a task itself that is alone in its queue.
