@@ -1,5 +1,5 @@
-//! Results of `hallows sim` as a picture: the 99th percentile over whatever was varied most, a panel
-//! for each kind of arrivals.
+//! Results of `hallows sim` as a picture: the 99th percentile over the number of cores, or else over
+//! whatever was varied most, a panel for each kind of arrivals.
 
 use std::path::Path;
 
@@ -11,6 +11,9 @@ use plotters::prelude::*;
 use crate::failure::Failure;
 
 const PANEL: (u32, u32) = (460, 340);
+
+/// Fewer points make no line.
+const LINE_POINTS: usize = 3;
 
 /// A value of a cell that can lie along the horizontal axis.
 struct Axis {
@@ -48,7 +51,7 @@ pub(super) fn draw(cells: &[CellReport], file: &Path) -> Result<(), Failure> {
 }
 
 fn picture(cells: &[CellReport], file: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    let axis = widest(cells);
+    let axis = axis(cells);
     let patterns: Vec<_> = Arrivals::ALL
         .into_iter()
         .filter(|&arrivals| cells.iter().any(|report| report.cell.arrivals == arrivals))
@@ -69,11 +72,12 @@ fn picture(cells: &[CellReport], file: &Path) -> Result<(), Box<dyn std::error::
     Ok(())
 }
 
-/// The axis along which most values lie.
-fn widest(cells: &[CellReport]) -> &'static Axis {
-    let values = |axis: &Axis| places(cells.iter(), axis).len();
-    let widest = AXES.iter().rev().max_by_key(|axis| values(axis));
-    widest.unwrap_or(&AXES[0])
+/// The first axis with a line to draw along it, else the one with most values.
+fn axis(cells: &[CellReport]) -> &'static Axis {
+    let values = |axis: &&Axis| places(cells.iter(), axis).len();
+    let line = AXES.iter().find(|axis| values(axis) >= LINE_POINTS);
+    let axis = line.or_else(|| AXES.iter().rev().max_by_key(values));
+    axis.unwrap_or(&AXES[0])
 }
 
 /// The different values along an axis, in order.
