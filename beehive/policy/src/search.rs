@@ -7,7 +7,7 @@
 //! 0. *Hint*: where somebody asked for help.
 //! 1. *Near*: the own domain, by length and age of its queues as signalled, less the thieves that
 //!    are on their way; or another of three sampled domains, if tasks wait there far longer (see
-//!    [`pull`](crate::pull)).
+//!    `pull`).
 //! 2. *Far*, once it has been idle for half the price of a far move: a domain of a sample, with a
 //!    probability that grows with what waits there and falls with the price, at most twice; then
 //!    one worker at random, whatever signals say: with that floor no work is out of sight for good.
