@@ -25,7 +25,6 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use beehive_policy::signal::has_outgrown;
 use beehive_policy::{
     Activity, Class, HeadClock, LoadSignal, Moment, Move, Nanos, Occasion, Quantum, Queue, Wait,
     Work, WorkerId,
@@ -283,18 +282,11 @@ impl Worker {
         if self.shared.remotes.len() == 1 {
             return;
         }
-        // Thieves look at the queue itself before they give up: further growth can wait for the end of
-        // the quantum, and to ask for the length at each push would cost more than that.
-        if !self.offer(Moment::Push) && self.remote.signal().queued() == 0 {
-            self.publish_growth(0);
-        }
-    }
-
-    /// That there is far more to take than is shown must not wait for the end of the quantum. So many
-    /// of these tasks this worker runs at once.
-    fn publish_growth(&self, at_once: u32) {
-        let queued = (self.stealable.len() as u32).saturating_sub(at_once);
-        if has_outgrown(self.remote.signal().queued(), queued) {
+        if !self.offer(Moment::Push)
+            && self.remote.signal().queued() == 0
+            && !self.stealable.is_empty()
+        {
+            // That there is something to take must not wait for the end of the quantum.
             self.publish(self.turn_time.get(), Occasion::Cry);
         }
     }

@@ -201,11 +201,7 @@ impl Worker {
     }
 
     fn take_half(&self, stealer: &Stealer<Task>) -> bool {
-        let found = retry(|| stealer.steal_half(&self.stealable));
-        if found {
-            self.publish_growth(1);
-        }
-        found
+        retry(|| stealer.steal_half(&self.stealable))
     }
 
     /// Gives another worker the time to take a task itself that is alone in its queue.
