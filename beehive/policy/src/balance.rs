@@ -10,8 +10,9 @@
 //! away: a stale signal costs a detour, never a connection.
 //!
 //! - *Spread*: a full worker sends part of its work to the idlest one, so that both are equally busy:
-//!   connections as they become active, each by what it takes ([`Work`]). One that takes more than is
-//!   to go stays, or it would go round for ever. Then the worker waits until that shows.
+//!   connections as they become active, each by what it takes ([`Work`]). One heavier than what is to
+//!   go may go first and alone, unless the other worker would then be as full as this one: it would go
+//!   round for ever. Then the worker waits until that shows.
 //! - *Gather*: the highest worker that is not idle, if its load together with that of a lower one
 //!   is far below a full worker, sends what becomes active there. Only the highest, and only when it
 //!   has been that for a while: all at once would overwhelm the one they choose.
@@ -53,9 +54,20 @@ pub struct Move {
     pub to: WorkerId,
     /// How much of a worker's time should go with them, in thousandths; all for [`u32::MAX`].
     pub work_permille: u32,
+    /// How much the first one may take.
+    pub first_permille: u32,
 }
 
 impl Move {
+    /// All that become active go.
+    fn all(to: WorkerId) -> Self {
+        Self {
+            to,
+            work_permille: u32::MAX,
+            first_permille: u32::MAX,
+        }
+    }
+
     /// Whether a connection that takes so much of a worker goes; it is counted then.
     pub fn admits(&mut self, connection: &Work, now: Nanos) -> bool {
         let left = self.work_permille;
@@ -64,9 +76,10 @@ impl Move {
         }
         let work_permille = connection.permille(now).max(1);
         // A little too much is better than nothing.
-        let goes = work_permille <= left + left / 4;
+        let goes = work_permille <= self.first_permille.max(left + left / 4);
         if goes {
             self.work_permille = left.saturating_sub(work_permille);
+            self.first_permille = 0;
         }
         goes
     }
@@ -222,10 +235,7 @@ impl Balance {
             let full = full_permille(here.service_ns.max(signal.service_ns));
             busy + here.busy_permille <= full * GATHER_PERMILLE / 1_000
         })?;
-        Some(Move {
-            to,
-            work_permille: u32::MAX,
-        })
+        Some(Move::all(to))
     }
 
     fn spread(
@@ -240,17 +250,21 @@ impl Balance {
         }
         let gap = busy_permille.saturating_sub(busy_there);
         let overwhelmed = busy_permille.min(busy_there) >= FULL_PERMILLE;
-        let work_permille = if gap >= SPREAD_GAP_PERMILLE {
-            gap / 2
+        let (work_permille, first_permille) = if gap >= SPREAD_GAP_PERMILLE {
+            (gap / 2, gap - gap / 8)
         } else if overwhelmed && movable / CROWD > there.connections {
             // Both are too full, and nobody knows how much: then numbers decide.
             let part = u64::from(movable - there.connections) * 500 / u64::from(movable);
-            part as u32
+            (part as u32, 0)
         } else {
             return None;
         };
         self.last_spread = now;
-        Some(Move { to, work_permille })
+        Some(Move {
+            to,
+            work_permille,
+            first_permille,
+        })
     }
 }
 
@@ -290,6 +304,13 @@ mod tests {
         balance.decide(NOW, here, read)
     }
 
+    /// One that has taken so much for a second.
+    fn connection(permille: u64) -> Work {
+        let mut work = Work::default();
+        (0..1_000).for_each(|ms| work.add(Nanos(ms * MS), Nanos(permille * MS / 1_000)));
+        work
+    }
+
     #[test]
     fn the_meter_follows_the_load_and_forgets_it() {
         let mut meter = Meter::new();
@@ -319,6 +340,7 @@ mod tests {
         let half = Move {
             to,
             work_permille: 500,
+            first_permille: 875,
         };
         assert_eq!(decide(0, &[1_000, 0], 50), Some(half));
         assert_eq!(decide(0, &[1_000, 900], 50), None);
@@ -331,35 +353,39 @@ mod tests {
 
     #[test]
     fn connections_go_until_so_much_work_has_gone_and_one_too_heavy_stays() {
-        let connection = |permille: u64| {
-            let mut work = Work::default();
-            (0..1_000).for_each(|ms| work.add(Nanos(ms * MS), Nanos(permille * MS / 1_000)));
-            work
-        };
         let now = Nanos(1_000 * MS);
         let mut departures = Move {
             to: WorkerId::new(1),
             work_permille: 400,
+            first_permille: 0,
         };
         assert!(!departures.admits(&connection(600), now));
         let small = connection(100);
         let gone = (0..10).filter(|_| departures.admits(&small, now)).count();
         assert!((4..=5).contains(&gone), "{gone}");
-        let mut all = Move {
-            work_permille: u32::MAX,
-            ..departures
-        };
+        let mut all = Move::all(departures.to);
         assert!((0..3).all(|_| all.admits(&connection(1_000), now)));
     }
 
     #[test]
-    fn light_load_gathers_on_the_lowest_worker_with_room() {
-        let moved = |to| {
-            Some(Move {
-                to: WorkerId::new(to),
-                work_permille: u32::MAX,
-            })
+    fn of_two_that_fill_a_worker_one_goes_and_the_only_heavy_one_stays() {
+        let now = Nanos(1_000 * MS);
+        let departures = decide(0, &[1_000, 0], 2).expect("a full worker beside an idle one");
+        let gone = |permilles: &[u64]| {
+            let mut departures = departures;
+            let goes = permilles
+                .iter()
+                .map(|&it| departures.admits(&connection(it), now));
+            goes.collect::<std::vec::Vec<_>>()
         };
+        assert_eq!(gone(&[700, 300, 100]), [true, false, false]);
+        assert_eq!(gone(&[300, 700, 200]), [true, false, true]);
+        assert_eq!(gone(&[950, 50]), [false, true]);
+    }
+
+    #[test]
+    fn light_load_gathers_on_the_lowest_worker_with_room() {
+        let moved = |to| Some(Move::all(WorkerId::new(to)));
         assert_eq!(decide(1, &[300, 200], 5), moved(0));
         assert_eq!(decide(2, &[900, 300, 200], 5), moved(1));
         assert_eq!(decide(1, &[100, 100, 100], 5), None, "another is higher");
@@ -385,9 +411,15 @@ mod tests {
             balance.decide(NOW, here(busy[0], WINDOW_EVENTS), read)
         };
         let to = WorkerId::new(1);
-        let moved = |work_permille| Some(Move { to, work_permille });
-        assert_eq!(crowd([4_000, 0], [1_000, 0]), moved(500));
-        assert_eq!(crowd([4_000, 800], [1_000, 1_000]), moved(400));
+        let moved = |work_permille, first_permille| {
+            Some(Move {
+                to,
+                work_permille,
+                first_permille,
+            })
+        };
+        assert_eq!(crowd([4_000, 0], [1_000, 0]), moved(500, 875));
+        assert_eq!(crowd([4_000, 800], [1_000, 1_000]), moved(400, 0));
         assert_eq!(crowd([4_000, 800], [1_000, 900]), None);
         assert_eq!(crowd([4_000, 1_000], [1_000, 1_000]), None);
     }

@@ -2,42 +2,62 @@
 
 use crate::Nanos;
 
-/// The age at which work counts by 1/e. A connection that takes all of a worker comes to this sum.
-const TIME_CONSTANT: Nanos = Nanos(30_000_000);
+/// The age at which work counts by 1/e: many times what one request takes, or a connection would look
+/// heavy just because its last request has just ended.
+const TIME_CONSTANT: Nanos = Nanos(200_000_000);
+/// What is known of a connection after less than this says little: it is judged as if so long had
+/// passed.
+const OBSERVED_MIN: Nanos = Nanos(20_000_000);
 /// One, in fixed-point numbers.
-const ONE: u64 = 1 << 20;
+const ONE: u64 = 1 << 30;
 
 /// The work done for one connection; it counts the less the longer ago it was.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Work {
+    /// Decayed sum of the time that it took.
     ns: u64,
-    stamp: Nanos,
+    /// Decayed sum of the time in which it took that: what `ns` would be if it took a whole worker.
+    observed_ns: u64,
+    /// When something was last added.
+    stamp: Option<Nanos>,
 }
 
 impl Work {
     /// So much has just been done.
     pub fn add(&mut self, now: Nanos, time: Nanos) {
-        // Nobody takes more than a whole worker.
-        self.ns = (self.left(now) + time.0).min(TIME_CONSTANT.0);
-        self.stamp = now;
+        (self.ns, self.observed_ns) = self.decayed(now);
+        self.ns = self.ns.saturating_add(time.0).min(TIME_CONSTANT.0);
+        self.stamp = Some(now);
     }
 
     /// In thousandths of a worker's time.
     #[must_use]
     pub fn permille(&self, now: Nanos) -> u32 {
-        (self.left(now) * 1_000 / TIME_CONSTANT.0) as u32
+        let (ns, observed_ns) = self.decayed(now);
+        // Nobody takes more than a whole worker.
+        (ns * 1_000 / observed_ns.max(OBSERVED_MIN.0)).min(1_000) as u32
     }
 
-    /// Decays by `(1 - x/8)^8`, which is close to the exponential function as far as it matters.
-    fn left(&self, now: Nanos) -> u64 {
-        let age = now.since(self.stamp).0;
-        let eighth = age.saturating_mul(ONE / 8) / TIME_CONSTANT.0;
-        let mut factor = ONE.saturating_sub(eighth);
-        for _ in 0..3 {
-            factor = factor * factor / ONE;
-        }
-        self.ns * factor / ONE
+    /// Both sums at this time.
+    fn decayed(&self, now: Nanos) -> (u64, u64) {
+        let Some(stamp) = self.stamp else {
+            return (0, 0);
+        };
+        let factor = decay(now.since(stamp));
+        let left = |ns: u64| ns * factor / ONE;
+        let unobserved_ns = TIME_CONSTANT.0 - self.observed_ns;
+        (left(self.ns), TIME_CONSTANT.0 - left(unobserved_ns))
     }
+}
+
+/// `(1 - x/8)^8`, which is close to the exponential function as far as it matters.
+fn decay(age: Nanos) -> u64 {
+    let eighth = age.0.saturating_mul(ONE / 8) / TIME_CONSTANT.0;
+    let mut factor = ONE.saturating_sub(eighth);
+    for _ in 0..3 {
+        factor = factor * factor / ONE;
+    }
+    factor
 }
 
 #[cfg(test)]
@@ -66,16 +86,35 @@ mod tests {
     fn what_is_long_ago_counts_little_and_then_nothing() {
         let (work, now) = after_a_second(MS);
         let later = |ms: u64| work.permille(Nanos(now.0 + ms * MS));
-        assert!((330..370).contains(&later(30)), "{}", later(30));
-        assert!(later(90) < 60);
-        assert_eq!(later(1_000), 0);
+        assert!((330..370).contains(&later(200)), "{}", later(200));
+        assert!(later(600) < 60);
+        assert_eq!(later(5_000), 0);
         assert_eq!(later(u64::MAX / MS / 2), 0);
     }
 
     #[test]
-    fn a_request_that_takes_an_hour_is_a_full_worker() {
+    fn a_share_is_known_early_and_also_where_requests_are_long() {
+        // Four connections take turns of this length; after 60 ms, or three rounds, it is seen.
+        for (turn, rounds) in [(1, 15), (5, 3), (20, 3), (50, 3)] {
+            let mut work = Work::default();
+            let mut now = Nanos(0);
+            for round in 1..=rounds {
+                now = Nanos(round * 4 * turn * MS);
+                work.add(now, Nanos(turn * MS));
+            }
+            let share = work.permille(now);
+            assert!((240..420).contains(&share), "{turn} ms: {share}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_takes_an_hour_is_a_full_worker_and_the_first_short_one_is_not() {
         let mut work = Work::default();
         work.add(Nanos(1), Nanos(3_600_000 * MS));
         assert_eq!(work.permille(Nanos(1)), 1_000);
+        let mut work = Work::default();
+        work.add(Nanos(1), Nanos(MS));
+        assert_eq!(work.permille(Nanos(1)), 50);
+        assert_eq!(Work::default().permille(Nanos(1)), 0);
     }
 }

@@ -453,8 +453,8 @@ impl Worker {
         self.fire_timers(now);
     }
 
-    /// A connection is about to send: what was done since the last one was, or since the reactor, counts
-    /// as work for this one.
+    /// A connection is about to send or to let others run: what was done since the last one was, or since
+    /// the reactor, counts as work for this one.
     pub(crate) fn note_work(&self, work: &mut Work) {
         if self.shared.remotes.len() > 1 {
             let now = self.shared.clock.now();

@@ -261,8 +261,8 @@ impl Client {
                     return Err(End::Asked);
                 }
             }
+            self.stream.yield_if_due().await;
             self.share_turn(step.consumed).await;
-            beehive::yield_if_due().await;
         }
         self.consume(start);
         self.flush().await?;

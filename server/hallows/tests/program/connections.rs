@@ -249,6 +249,7 @@ impl Drop for SetAtEnd<'_> {
 fn connections_of_a_worker_with_too_much_to_do_move_and_lose_nothing() {
     for io in backends() {
         let server = Server::start(&["--io", io, "--workers", "2"]);
+        let clients: Vec<_> = (0..4).map(|_| server.connect()).collect();
         let mut admin = server.client();
         let text = |step: usize| -> String {
             let letter = |i: usize| char::from(b'a' + (i * step % 23) as u8);
@@ -259,21 +260,27 @@ fn connections_of_a_worker_with_too_much_to_do_move_and_lose_nothing() {
             .arg(&["a", "b", "LEN"])
             .query(&mut admin)
             .unwrap();
-        let done = AtomicBool::new(false);
+        let (done, heavy) = (AtomicBool::new(false), AtomicBool::new(true));
         std::thread::scope(|scope| {
-            for _ in 0..4 {
-                let mut raw = server.connect();
-                let done = &done;
+            for mut raw in clients {
+                let (done, heavy) = (&done, &heavy);
                 scope.spawn(move || {
                     let mut round = 0_usize;
                     while !done.load(Relaxed) {
+                        let digits = round.to_string();
+                        let mut request = format!("ECHO {round}\r\n");
+                        let mut reply = format!("${}\r\n{digits}\r\n", digits.len());
+                        if heavy.load(Relaxed) {
+                            request.insert_str(0, "LCS a b LEN\r\n");
+                            reply.insert_str(0, &format!(":{expected}\r\n"));
+                        } else {
+                            std::thread::sleep(Duration::from_millis(2));
+                        }
                         // Requests cut anywhere, so that unfinished ones move, too.
-                        let requests = format!("LCS a b LEN\r\nECHO {round}\r\n").repeat(3);
+                        let requests = request.repeat(3);
                         let (first, second) = requests.split_at(round % requests.len());
                         raw.send(first.as_bytes());
                         raw.send(second.as_bytes());
-                        let digits = round.to_string();
-                        let reply = format!(":{expected}\r\n${}\r\n{digits}\r\n", digits.len());
                         raw.expect(&reply.repeat(3));
                         round += 1;
                     }
@@ -281,7 +288,10 @@ fn connections_of_a_worker_with_too_much_to_do_move_and_lose_nothing() {
             }
             // The clients end also when this fails.
             let _ended = SetAtEnd(&done);
+            let started = Instant::now();
             wait_for("a connection to move", || {
+                // A heavy load spreads them, unless they already are; then a light one gathers them.
+                heavy.store(started.elapsed().as_secs().is_multiple_of(2), Relaxed);
                 let info: redis::InfoDict = redis::cmd("INFO").query(&mut admin).unwrap();
                 let moved: u64 = info.get("relocated_connections")?;
                 (moved > 0).then_some(())

@@ -107,7 +107,7 @@ impl TcpStream {
     /// what [`into_socket`](Self::into_socket) gives there: the connection is counted as gone.
     ///
     /// Chosen are connections by the work that they make: what their worker does before a
-    /// [`send`](Self::send) counts. Costs no more than reading a variable. Must be called by a task of
+    /// [`send`](Self::send) or [`yield_if_due`](Self::yield_if_due) counts. Costs no more than reading a variable. Must be called by a task of
     /// this connection's worker.
     ///
     /// # Panics
@@ -141,6 +141,21 @@ impl TcpStream {
         })
     }
 
+    /// Lets other tasks run if this one has used its slice, as [`yield_if_due`](crate::yield_if_due)
+    /// does, and counts what was done so far as work for this connection.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub async fn yield_if_due(&mut self) {
+        self.note_work();
+        crate::yield_if_due().await;
+    }
+
+    fn note_work(&mut self) {
+        worker::with_current(|worker| worker.note_work(&mut self.work));
+    }
+
     /// Sends all of `buf` and gives it back, with its content.
     ///
     /// # Errors
@@ -158,7 +173,7 @@ impl TcpStream {
         if let Err(error) = poll_fn(|cx| driver.poll_budget(cx)).await {
             return (Err(error), buf);
         }
-        worker::with_current(|worker| worker.note_work(&mut self.work));
+        self.note_work();
         match &mut self.inner {
             Inner::Epoll(registered) => registered.send(buf).await,
             Inner::Uring(connected) => connected.send(buf).await,
