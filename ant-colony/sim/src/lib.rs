@@ -1,0 +1,25 @@
+//! Replays traces through cache policies and counts misses: Ant Colony's own policy beside its
+//! published rivals, all given the same requests.
+//!
+//! - [`Trace`] is a file (or a list) of requests, surveyed once; its objects are numbered by first
+//!   appearance, so that policies can index arrays by them.
+//! - [`Subject`] is what a policy must do: say of each request whether it was a hit. Whoever wants
+//!   to be compared implements it and adds itself to [`POLICIES`].
+//! - [`replay()`] gives one pass over a trace to many subjects at once, and a [`Row`] for each.
+//!
+//! Capacities count objects or bytes. Subjects do not see which: a request's size is 1 where
+//! objects count. Nothing here reads the wall clock, and the same trace gives the same rows.
+
+#![forbid(unsafe_code)]
+
+mod catalogue;
+mod replay;
+mod rivals;
+mod subject;
+mod table;
+mod trace;
+
+pub use catalogue::{POLICIES, Policy, Setting, policy};
+pub use replay::{Capacity, Job, Row, replay};
+pub use subject::{Outcome, Prefetches, Request, Subject};
+pub use trace::{Record, Trace, TraceError, Unit};
