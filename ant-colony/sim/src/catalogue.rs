@@ -1,15 +1,20 @@
 //! All policies by name: the one place where a policy joins the comparison.
 
-use crate::rivals::{Clock, Fifo, Lru, Sieve};
+use std::sync::Arc;
+
+use crate::future::Future;
+use crate::rivals;
 use crate::subject::Subject;
 
 /// What a subject is built for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Setting {
     /// The budget, in the unit of [`crate::Request::size`]; above 0.
     pub capacity: u64,
     /// Distinct objects of the trace: for tables indexed by object, not for decisions.
     pub objects: u32,
+    /// For policies that asked for it.
+    pub future: Option<Arc<Future>>,
 }
 
 /// A policy that can be replayed.
@@ -19,31 +24,74 @@ pub struct Policy {
     pub name: &'static str,
     /// Who published it.
     pub source: &'static str,
+    /// Whether it must know the whole trace beforehand.
+    pub needs_future: bool,
     /// An empty cache under it.
     pub build: fn(&Setting) -> Box<dyn Subject>,
 }
 
+impl Policy {
+    /// One that knows nothing but the requests so far.
+    const fn online(
+        name: &'static str,
+        source: &'static str,
+        build: fn(&Setting) -> Box<dyn Subject>,
+    ) -> Self {
+        Self {
+            name,
+            source,
+            needs_future: false,
+            build,
+        }
+    }
+}
+
 /// Every policy that there is.
 pub const POLICIES: &[Policy] = &[
+    Policy::online("fifo", "first in, first out", |s| {
+        Box::new(rivals::Fifo::new(s.capacity, s.objects))
+    }),
+    Policy::online("lru", "least recently used", |s| {
+        Box::new(rivals::Lru::new(s.capacity, s.objects))
+    }),
+    Policy::online("clock", "Corbató 1968", |s| {
+        Box::new(rivals::Clock::new(s.capacity, s.objects))
+    }),
+    Policy::online("slru", "Karedla et al., 1994", |s| {
+        Box::new(rivals::Slru::new(s.capacity, s.objects))
+    }),
+    Policy::online("twoq", "Johnson and Shasha, VLDB 1994", |s| {
+        Box::new(rivals::TwoQ::new(s.capacity, s.objects))
+    }),
+    Policy::online("arc", "Megiddo and Modha, FAST 2003", |s| {
+        Box::new(rivals::Arc::new(s.capacity, s.objects))
+    }),
+    Policy::online("lirs", "Jiang and Zhang, SIGMETRICS 2002", |s| {
+        Box::new(rivals::Lirs::new(s.capacity, s.objects))
+    }),
+    Policy::online("wtinylfu", "Einziger et al., ToS 2017", |s| {
+        Box::new(rivals::WTinyLfu::new(s.capacity, s.objects))
+    }),
+    Policy::online("s3fifo", "Yang et al., SOSP 2023", |s| {
+        Box::new(rivals::S3Fifo::new(s.capacity, s.objects))
+    }),
+    Policy::online("qdlp", "Yang et al., HotOS 2023", |s| {
+        Box::new(rivals::Qdlp::new(s.capacity, s.objects))
+    }),
+    Policy::online("sieve", "Zhang et al., NSDI 2024", |s| {
+        Box::new(rivals::Sieve::new(s.capacity, s.objects))
+    }),
+    Policy::online("clock2qplus", "VLDB 2026", |s| {
+        Box::new(rivals::clock2q_plus(s.capacity, s.objects))
+    }),
     Policy {
-        name: "fifo",
-        source: "first in, first out",
-        build: |setting| Box::new(Fifo::new(setting.capacity, setting.objects)),
-    },
-    Policy {
-        name: "lru",
-        source: "least recently used",
-        build: |setting| Box::new(Lru::new(setting.capacity, setting.objects)),
-    },
-    Policy {
-        name: "clock",
-        source: "Corbató 1968",
-        build: |setting| Box::new(Clock::new(setting.capacity, setting.objects)),
-    },
-    Policy {
-        name: "sieve",
-        source: "Zhang et al., NSDI 2024",
-        build: |setting| Box::new(Sieve::new(setting.capacity, setting.objects)),
+        name: "belady",
+        source: "Belady 1966, knows the future",
+        needs_future: true,
+        build: |s| {
+            let future = s.future.clone().expect("whoever needs it gets it");
+            Box::new(rivals::Belady::new(s.capacity, s.objects, future))
+        },
     },
 ];
 

@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod catalogue;
+mod future;
 mod replay;
 mod rivals;
 mod subject;
@@ -20,6 +21,7 @@ mod table;
 mod trace;
 
 pub use catalogue::{POLICIES, Policy, Setting, policy};
+pub use future::Future;
 pub use replay::{Capacity, Job, Row, replay};
 pub use subject::{Outcome, Prefetches, Request, Subject};
 pub use trace::{Record, Trace, TraceError, Unit};

@@ -12,6 +12,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
 use crate::catalogue::{Policy, Setting};
+use crate::future::Future;
 use crate::subject::{Request, Subject};
 use crate::trace::{Trace, TraceError, Unit};
 
@@ -84,7 +85,13 @@ pub fn replay(
     threads: usize,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Vec<Row>, TraceError> {
-    let runs: Vec<_> = jobs.iter().map(|job| start(job, trace)).collect();
+    let future = if jobs.iter().any(|job| job.policy.needs_future) {
+        Some(Arc::new(Future::of(trace)?))
+    } else {
+        None
+    };
+    let start = |job| start(job, trace, future.as_ref());
+    let runs: Vec<_> = jobs.iter().map(start).collect();
     thread::scope(|scope| {
         let (sender, pieces) = mpsc::sync_channel(AHEAD);
         let reading = scope.spawn(move || read(trace, unit, &sender));
@@ -99,10 +106,11 @@ pub fn replay(
     Ok(rows.map(|(job, run)| row(trace, job, run)).collect())
 }
 
-fn start(job: &Job, trace: &Trace) -> Mutex<Run> {
+fn start(job: &Job, trace: &Trace, future: Option<&Arc<Future>>) -> Mutex<Run> {
     let setting = Setting {
         capacity: job.capacity.capacity,
         objects: trace.objects(),
+        future: future.cloned(),
     };
     Mutex::new(Run {
         subject: (job.policy.build)(&setting),

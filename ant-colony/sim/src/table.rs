@@ -5,8 +5,6 @@
 //! age. Each entry is in at most one list; a list does not own its entries, so both are passed
 //! along.
 
-use crate::subject::Request;
-
 const NONE: u32 = u32::MAX;
 
 /// Where an entry lies, as long as it is tracked.
@@ -46,10 +44,10 @@ impl<T: Copy> Table<T> {
     }
 
     /// Tracks an object that is not tracked.
-    pub(crate) fn insert(&mut self, request: Request, note: T) -> Slot {
+    pub(crate) fn insert(&mut self, object: u32, size: u32, note: T) -> Slot {
         let entry = Entry {
-            object: request.object,
-            size: request.size,
+            object,
+            size,
             newer: NONE,
             older: NONE,
             note,
@@ -61,7 +59,7 @@ impl<T: Copy> Table<T> {
             self.entries.push(entry);
             (self.entries.len() - 1) as Slot
         };
-        self.slots[request.object as usize] = slot;
+        self.slots[object as usize] = slot;
         slot
     }
 
@@ -160,5 +158,20 @@ impl List {
         let oldest = self.oldest()?;
         self.unlink(table, oldest);
         Some(oldest)
+    }
+
+    /// As [`List::push`], for a list of ghosts that holds at most `capacity`: its oldest are
+    /// forgotten, or at once what would never fit.
+    pub(crate) fn push_ghost<T: Copy>(&mut self, table: &mut Table<T>, slot: Slot, capacity: u64) {
+        let size = u64::from(table[slot].size);
+        if size > capacity {
+            return table.remove(slot);
+        }
+        while self.used + size > capacity
+            && let Some(oldest) = self.pop(table)
+        {
+            table.remove(oldest);
+        }
+        self.push(table, slot);
     }
 }

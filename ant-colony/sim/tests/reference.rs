@@ -100,7 +100,7 @@ fn rivals_agree_with_the_reference_on_short_traces() {
 }
 
 #[test]
-#[ignore = "some minutes"]
+#[ignore = "a minute"]
 fn rivals_agree_with_the_reference_on_all_traces() {
     let Some(folder) = folder() else { return };
     let different = differences(&folder, |_| true);

@@ -41,7 +41,7 @@ impl Subject for Clock {
             while self.queue.used() + size > self.capacity {
                 self.evict();
             }
-            let slot = self.table.insert(request, false);
+            let slot = self.table.insert(request.object, request.size, false);
             self.queue.push(&mut self.table, slot);
         }
         Outcome::Miss

@@ -32,7 +32,7 @@ impl Subject for Fifo {
             {
                 self.table.remove(victim);
             }
-            let slot = self.table.insert(request, ());
+            let slot = self.table.insert(request.object, request.size, ());
             self.queue.push(&mut self.table, slot);
         }
         Outcome::Miss

@@ -33,7 +33,7 @@ impl Subject for Lru {
             {
                 self.table.remove(victim);
             }
-            let slot = self.table.insert(request, ());
+            let slot = self.table.insert(request.object, request.size, ());
             self.queue.push(&mut self.table, slot);
         }
         Outcome::Miss

@@ -32,6 +32,12 @@ pub enum TraceError {
         /// Which trace.
         trace: String,
     },
+    /// Belady's oracle numbers requests by 32 bits.
+    #[error("{trace} has more than 4,294,967,294 requests, too many for belady")]
+    TooLongForOracle {
+        /// Which trace.
+        trace: String,
+    },
     /// Between the survey and the replay somebody wrote to it.
     #[error("{trace} has changed while it was read")]
     Changed {
@@ -48,6 +54,7 @@ impl TraceError {
             Self::Unreadable { .. } => "Check that the file exists, is readable and complete.",
             Self::Malformed { remedy, .. } => remedy,
             Self::TooManyObjects { .. } => "Replay a part of it.",
+            Self::TooLongForOracle { .. } => "Leave belady out, or replay a part of it.",
             Self::Changed { .. } => "Replay it again when nobody writes to it.",
         }
     }
