@@ -2,7 +2,7 @@
 //! client. While replies wait to be read nothing more is executed or received,
 //! so a client that does not read stops itself and costs one reply buffer.
 //!
-//! Between two rounds the connection may move to another worker, when the scheduler
+//! Between two requests the connection may move to another worker, when the scheduler
 //! says so: with what it has received and not executed yet, and nothing else.
 //!
 //! The engine borrows requests from the receive buffer. That buffer starts at
@@ -55,6 +55,8 @@ pub(super) struct Client {
     piece: usize,
     /// Bytes that the unfinished request lacks at least.
     need: usize,
+    /// Whether it came with requests from another worker.
+    unexecuted: bool,
     berth: Berth,
     seat: Seat,
 }
@@ -70,8 +72,8 @@ pub(super) struct Traveller {
 
 /// What a round was about.
 enum Activity {
-    /// The client.
-    Served,
+    /// The client, who may have to go on at another worker.
+    Served(Option<WorkerId>),
     /// Housekeeping.
     Trimmed,
 }
@@ -124,6 +126,7 @@ impl Client {
             connection,
             worker,
             slot,
+            unexecuted: !input.is_empty(),
             input,
             output: Vec::new(),
             turn: 0,
@@ -148,12 +151,9 @@ impl Client {
     async fn serve(mut self) {
         let why = loop {
             match self.cycle().await {
-                Ok(Activity::Served) => {}
-                Ok(Activity::Trimmed) => continue,
+                Ok(Activity::Served(None) | Activity::Trimmed) => {}
+                Ok(Activity::Served(Some(worker))) => return self.relocate(worker).await,
                 Err(end) => break end,
-            }
-            if let Some(worker) = self.stream.relocation() {
-                return self.relocate(worker).await;
             }
         };
         report(&self.connection, why);
@@ -185,6 +185,9 @@ impl Client {
 
     /// Receives once and answers every complete request.
     async fn cycle(&mut self) -> Result<Activity, End> {
+        if std::mem::take(&mut self.unexecuted) {
+            return Ok(Activity::Served(self.execute().await?));
+        }
         self.make_room()?;
         match self.wait().await {
             Event::Gone => Err(self.slot.verdict()),
@@ -201,8 +204,7 @@ impl Client {
                     self.tell_buffer();
                     self.charge(0)?;
                 }
-                self.execute().await?;
-                Ok(Activity::Served)
+                Ok(Activity::Served(self.execute().await?))
             }
         }
     }
@@ -230,10 +232,11 @@ impl Client {
         .await
     }
 
-    /// Executes the requests received and sends their replies.
-    async fn execute(&mut self) -> Result<(), End> {
+    /// Executes the requests received and sends their replies; all of them, unless the
+    /// connection has to go on at another worker.
+    async fn execute(&mut self) -> Result<Option<WorkerId>, End> {
         let (mut start, mut window) = (0, self.piece);
-        loop {
+        let leaves_for = loop {
             let end = self.input.len().min(start + window);
             let step = self.process(start, end)?;
             start += step.consumed;
@@ -242,7 +245,7 @@ impl Client {
             match step.action {
                 Action::Read { need } if end == self.input.len() => {
                     self.need = need;
-                    break;
+                    break None;
                 }
                 // The window cut a request: widen it around the rest.
                 // At least by half, as a request of many short arguments never says
@@ -263,11 +266,18 @@ impl Client {
             }
             self.stream.yield_if_due().await;
             self.share_turn(step.consumed).await;
-        }
+            // A pipeline of many seconds does not keep its worker overloaded for so long.
+            if let Some(worker) = self.stream.relocation() {
+                break Some(worker);
+            }
+        };
         self.consume(start);
         self.flush().await?;
+        if leaves_for.is_some() {
+            return Ok(leaves_for);
+        }
         self.share_turn(0).await;
-        Ok(())
+        Ok(self.stream.relocation())
     }
 
     /// Executes what lies between `start` and `end`; a panic is this connection's

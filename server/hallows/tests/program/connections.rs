@@ -270,18 +270,21 @@ fn connections_of_a_worker_with_too_much_to_do_move_and_lose_nothing() {
                         let digits = round.to_string();
                         let mut request = format!("ECHO {round}\r\n");
                         let mut reply = format!("${}\r\n{digits}\r\n", digits.len());
+                        let mut depth = 3;
                         if heavy.load(Relaxed) {
+                            // Also in the middle of a pipeline.
+                            depth = 20;
                             request.insert_str(0, "LCS a b LEN\r\n");
                             reply.insert_str(0, &format!(":{expected}\r\n"));
                         } else {
                             std::thread::sleep(Duration::from_millis(2));
                         }
                         // Requests cut anywhere, so that unfinished ones move, too.
-                        let requests = request.repeat(3);
+                        let requests = request.repeat(depth);
                         let (first, second) = requests.split_at(round % requests.len());
                         raw.send(first.as_bytes());
                         raw.send(second.as_bytes());
-                        raw.expect(&reply.repeat(3));
+                        raw.expect(&reply.repeat(depth));
                         round += 1;
                     }
                 });
