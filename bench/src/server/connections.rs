@@ -61,7 +61,7 @@ const MIXES: [Mix; 2] = [
     Mix {
         workload: Workload::SkewedConnections,
         first: 10.0,
-        cores: 1.4,
+        cores: 1.2,
     },
     Mix {
         workload: Workload::EvenConnections,

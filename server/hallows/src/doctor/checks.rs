@@ -82,6 +82,12 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
         io_uring(facts),
         transparent_huge_pages(facts),
         reserved_huge_pages(facts),
+        numa_nodes(facts),
+        cache_ways(facts),
+        Finding::on(
+            "streaming_stores",
+            format!("bulk copies pass the caches by {}", facts.streaming),
+        ),
         overcommit(facts),
         nofile(facts),
         somaxconn(facts),
@@ -174,6 +180,33 @@ fn reserved_huge_pages(facts: &Facts) -> Finding {
     }
 }
 
+fn numa_nodes(facts: &Facts) -> Finding {
+    match facts.nodes {
+        Some(1) => Finding::on("numa_nodes", "one memory for all cores"),
+        Some(count) => Finding::on(
+            "numa_nodes",
+            format!("{count}; memory comes from the node of the core that touches it first"),
+        ),
+        None => Finding::unknown("numa_nodes", "/sys/devices/system/node"),
+    }
+}
+
+fn cache_ways(facts: &Facts) -> Finding {
+    const NAME: &str = "cache_ways";
+    match &facts.cache_ways {
+        Some(Ok(ways)) => Finding::on(
+            NAME,
+            format!(
+                "{} ways of the last cache can be divided among {} groups of threads",
+                ways.count(),
+                ways.groups_max
+            ),
+        ),
+        Some(Err(Refusal { reason, remedy })) => Finding::off(NAME, reason, remedy),
+        None => Finding::unknown(NAME, "/sys/fs/resctrl"),
+    }
+}
+
 fn overcommit(facts: &Facts) -> Finding {
     match facts.overcommit {
         Some(2) => Finding::off(
@@ -245,6 +278,8 @@ fn software_events(facts: &Facts) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use ant_colony_memory::CacheWays;
+
     use super::{Facts, Refusal, Status, judge};
 
     fn good() -> Facts {
@@ -264,6 +299,16 @@ mod tests {
             hardware_counters: Some(Ok("rdpmc".to_owned())),
             software_events_refusal: None,
             memory: Some(1 << 34),
+            nodes: Some(2),
+            cache_ways: Some(Ok(CacheWays {
+                mask: 0x7ff,
+                ways_min: 1,
+                shared_mask: 0,
+                groups_max: 16,
+                sparse: false,
+                caches: vec![0],
+            })),
+            streaming: "avx512",
         }
     }
 
@@ -306,6 +351,7 @@ mod tests {
             somaxconn: Some(128),
             hardware_counters: Some(Err(refusal("there are none"))),
             software_events_refusal: Some(refusal("forbidden")),
+            cache_ways: Some(Err(refusal("not divisible"))),
             ..Facts::default()
         };
         for name in [
@@ -317,6 +363,7 @@ mod tests {
             "avx2",
             "hardware_counters",
             "software_events",
+            "cache_ways",
         ] {
             assert_eq!(status(&poor, name), Status::Off, "{name}");
         }

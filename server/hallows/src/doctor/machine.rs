@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use ant_colony_memory::{CacheWays, HugePages, Nodes, Resctrl, ResctrlError, streaming_kind};
 use rustix::process::{Resource, getrlimit};
 
 /// Why something cannot be used, and what to do about it.
@@ -56,6 +57,33 @@ pub(crate) struct Facts {
     pub(super) software_events_refusal: Option<Refusal>,
     /// Memory of the machine, or of the container where that is less, in bytes.
     pub(super) memory: Option<u64>,
+    /// The NUMA nodes; `None` where the kernel tells none.
+    pub(super) nodes: Option<usize>,
+    /// How the last cache can be divided, or why it cannot be; `None` if that is not known.
+    pub(super) cache_ways: Option<Result<CacheWays, Refusal>>,
+    /// How bulk copies are written past the caches.
+    pub(super) streaming: &'static str,
+}
+
+impl From<ResctrlError> for Refusal {
+    fn from(error: ResctrlError) -> Self {
+        let (reason, remedy) = match error {
+            ResctrlError::NotMounted(_) => (
+                "resctrl is not mounted".to_owned(),
+                "If /proc/cpuinfo lists cat_l3: mount -t resctrl resctrl /sys/fs/resctrl. \
+                 Otherwise the processor has no partitions.",
+            ),
+            error @ ResctrlError::NoCacheWays(_) => (error.to_string(), "Nothing to do."),
+            error => (
+                error.to_string(),
+                "Look at the files below /sys/fs/resctrl/info.",
+            ),
+        };
+        Self {
+            reason,
+            remedy: remedy.to_owned(),
+        }
+    }
 }
 
 impl Facts {
@@ -76,9 +104,7 @@ impl Facts {
             kernel: line(root, "proc/sys/kernel/osrelease")
                 .as_deref()
                 .and_then(version),
-            huge_pages: line(root, "sys/kernel/mm/transparent_hugepage/enabled")
-                .as_deref()
-                .and_then(chosen),
+            huge_pages: HugePages::read(root).transparent,
             huge_pages_reserved: number("proc/sys/vm/nr_hugepages"),
             overcommit: number("proc/sys/vm/overcommit_memory"),
             nofile: (limit.current, limit.maximum),
@@ -89,6 +115,12 @@ impl Facts {
             }),
             software_events_refusal: counters.software.err().map(Refusal::from),
             memory: memory(root),
+            nodes: Nodes::read(root).ok().map(|nodes| nodes.as_slice().len()),
+            cache_ways: Some(match Resctrl::open(root) {
+                Ok(resctrl) => Ok(resctrl.ways().clone()),
+                Err(error) => Err(error.into()),
+            }),
+            streaming: streaming_kind(),
         }
     }
 }
@@ -96,12 +128,6 @@ impl Facts {
 fn line(root: &Path, path: &str) -> Option<String> {
     let text = std::fs::read_to_string(root.join(path)).ok()?;
     Some(text.lines().next()?.trim().to_owned())
-}
-
-/// The word in brackets of `always [madvise] never`.
-fn chosen(text: &str) -> Option<String> {
-    let (_, rest) = text.split_once('[')?;
-    rest.split_once(']').map(|(word, _)| word.to_owned())
 }
 
 /// The first two numbers of `6.1.0-13-amd64`.
@@ -151,6 +177,13 @@ mod tests {
             ("proc/cpuinfo", "processor\t: 0\nmodel name\t: Test CPU\n"),
             ("proc/meminfo", "MemTotal:       2048 kB\nMemFree: 1 kB\n"),
             ("sys/fs/cgroup/memory.max", "1048576\n"),
+            ("sys/devices/system/node/online", "0-1\n"),
+            ("sys/devices/system/node/node0/cpulist", "0-3\n"),
+            ("sys/devices/system/node/node1/cpulist", "4-7\n"),
+            ("sys/fs/resctrl/info/L3/cbm_mask", "fff\n"),
+            ("sys/fs/resctrl/info/L3/min_cbm_bits", "1\n"),
+            ("sys/fs/resctrl/info/L3/num_closids", "15\n"),
+            ("sys/fs/resctrl/schemata", "L3:0=fff\n"),
         ]);
         let facts = Facts::read(root.path());
         assert_eq!(facts.huge_pages.as_deref(), Some("madvise"));
@@ -159,12 +192,17 @@ mod tests {
         assert_eq!(facts.somaxconn, Some(4096));
         assert_eq!(facts.processor.as_deref(), Some("Test CPU"));
         assert_eq!(facts.memory, Some(1 << 20));
+        assert_eq!(facts.nodes, Some(2));
+        let ways = facts.cache_ways.unwrap().unwrap();
+        assert_eq!((ways.count(), ways.groups_max), (12, 15));
     }
 
     #[test]
     fn a_machine_that_hides_everything_gives_no_facts_and_no_panic() {
         let facts = Facts::read(root(&[]).path());
         assert_eq!(facts.huge_pages, None);
-        assert_eq!(facts.memory, None);
+        assert_eq!((facts.memory, facts.nodes), (None, None));
+        let refusal = facts.cache_ways.unwrap().unwrap_err();
+        assert!(refusal.reason.contains("not mounted"), "{refusal:?}");
     }
 }
