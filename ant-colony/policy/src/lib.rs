@@ -1,5 +1,8 @@
 //! Cache decisions of Ant Colony: pure values in, decisions out.
 //!
+//! There are two policies: [`Ant`] learns how soon objects of a kind return, see there;
+//! [`Policy`] is simple, adapts one number, and is its yardstick.
+//!
 //! The mechanism (a byte store, a typed cache, a simulator) owns the queues, the
 //! memory and the objects. It tells a [`Policy`] what happens and does what the
 //! policy answers:
@@ -9,7 +12,7 @@
 //! 3. memory is needed: [`Policy::next_victim`] names the queue whose oldest object
 //!    is to be looked at, and [`Policy::on_reclaim`] says whether that object stays.
 //!
-//! The policy is S3-FIFO (Yang et al., *FIFO queues are all you need for cache
+//! The simple policy is S3-FIFO (Yang et al., *FIFO queues are all you need for cache
 //! eviction*, SOSP 2023): a small queue filters objects that are never asked for
 //! again, a main queue gives objects another round for each hit, and a ghost list
 //! of fingerprints remembers what the small queue let go, so that an object that
@@ -23,10 +26,12 @@
 
 extern crate alloc;
 
+mod ant;
 mod balance;
 mod frequency;
 mod ghosts;
 mod s3fifo;
 
+pub use ant::{Ant, Detail, Mark, Settings};
 pub use frequency::Frequency;
 pub use s3fifo::{Fate, Policy, Queue};

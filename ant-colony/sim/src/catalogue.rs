@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::ant::Colony;
 use crate::future::Future;
 use crate::rivals;
 use crate::subject::Subject;
@@ -48,6 +49,12 @@ impl Policy {
 
 /// Every policy that there is.
 pub const POLICIES: &[Policy] = &[
+    Policy::online("ant", "Ant Colony's default", |s| {
+        Box::new(Colony::lean(s.capacity, s.objects))
+    }),
+    Policy::online("ant-full", "Ant Colony at full quality", |s| {
+        Box::new(Colony::full(s.capacity, s.objects))
+    }),
     Policy::online("fifo", "first in, first out", |s| {
         Box::new(rivals::Fifo::new(s.capacity, s.objects))
     }),

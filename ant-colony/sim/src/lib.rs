@@ -12,6 +12,7 @@
 
 #![forbid(unsafe_code)]
 
+mod ant;
 mod catalogue;
 mod future;
 mod replay;

@@ -1,0 +1,307 @@
+//! How fast the promise of a next access evaporates, learned by class.
+//!
+//! Events are counted by class and age bucket: objects that returned at that age, and objects that
+//! were given up (dropped from the memory of departed objects) at that age unused. Objects that are
+//! still waited for count as given up at their present age when a curve is built, or large caches
+//! would learn from the survivors only; a sample tells how old those are. The hazard of a bucket is
+//! what returned in it of what reached it.
+//!
+//! A class with few events borrows from its kind (count and interval), that from all of its count,
+//! that from all objects, and all from the [`prior`], whose shape by kind is kept while
+//! its height follows what was seen one step more generally.
+//!
+//! Counts are integers and change on every event; curves are built one class at a time, in turn, by
+//! [`Curves::build_next`].
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::age::{BUCKETS, bucket};
+use super::class::{Class, Detail};
+use super::mark::Mark;
+use super::prior;
+use super::rank::{Hazards, Rank, ranks};
+
+/// One event in the units of the counts.
+const ONE: u32 = 256;
+/// Events that weigh as much as what is known one step more generally.
+const BORROWED: f32 = 20.0;
+/// How far the height of the prior follows what was seen.
+const FOLLOWED: (f32, f32) = (0.1, 10.0);
+
+type Counts = [u32; BUCKETS];
+
+/// Counts and ranks by class.
+#[derive(Debug)]
+pub(crate) struct Curves {
+    detail: Detail,
+    /// By row.
+    returned: Box<[Counts]>,
+    given_up: Box<[Counts]>,
+    /// Objects of the sample by their age, for as long as a round and fading after.
+    waiting: Box<[Counts]>,
+    ranks: Box<[[Rank; BUCKETS]]>,
+    general: Box<General>,
+    /// The classes that objects can have, and whose turn it is.
+    classes: Box<[Class]>,
+    turn: usize,
+}
+
+/// What is known beyond single classes.
+#[derive(Debug)]
+struct General {
+    /// Sums of the round: by kind.
+    returned: [[f32; BUCKETS]; Class::KINDS],
+    ended: [[f32; BUCKETS]; Class::KINDS],
+    /// As of the last round.
+    by_kind: [Hazards; Class::KINDS],
+}
+
+/// How counts are read while a class is built.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    /// Objects that one of the sample stands for.
+    pub waiting_scale: f32,
+    /// What is left of the counts afterwards, of 2^16.
+    pub kept: u32,
+}
+
+impl Curves {
+    pub(crate) fn new(detail: Detail) -> Self {
+        let rows = detail.rows();
+        let zero = || alloc::vec![[0; BUCKETS]; rows].into_boxed_slice();
+        let mut ranks_by_row = alloc::vec![[Rank::default(); BUCKETS]; rows].into_boxed_slice();
+        let classes: Vec<Class> = detail.classes().collect();
+        let by_kind: [_; Class::KINDS] = core::array::from_fn(|kind| ranks(&prior::of_kind(kind)));
+        for class in &classes {
+            ranks_by_row[class.row(detail)] = by_kind[class.kind()];
+        }
+        Self {
+            detail,
+            returned: zero(),
+            given_up: zero(),
+            waiting: zero(),
+            ranks: ranks_by_row,
+            general: Box::new(General::new()),
+            classes: classes.into(),
+            turn: 0,
+        }
+    }
+
+    /// Memory of the tables.
+    pub(crate) fn bytes(detail: Detail) -> usize {
+        let row = 3 * size_of::<Counts>() + size_of::<[Rank; BUCKETS]>();
+        let classes = detail.classes().count() * size_of::<Class>();
+        detail.rows() * row + size_of::<General>() + classes
+    }
+
+    /// How many builds make a round.
+    pub(crate) fn classes(&self) -> usize {
+        self.classes.len()
+    }
+
+    /// An object with this mark was asked for at `age`.
+    pub(crate) fn on_return(&mut self, class: Class, age: u32) {
+        count(&mut self.returned[class.row(self.detail)], age, ONE);
+    }
+
+    /// It is not known any more, and was not asked for since.
+    pub(crate) fn on_give_up(&mut self, class: Class, age: u32) {
+        count(&mut self.given_up[class.row(self.detail)], age, ONE);
+    }
+
+    /// It was met in a random sample, for `weight` others (1/256).
+    pub(crate) fn on_sample(&mut self, class: Class, age: u32, weight: u32) {
+        count(&mut self.waiting[class.row(self.detail)], age, weight);
+    }
+
+    pub(crate) fn rank(&self, mark: Mark, age: u32) -> Rank {
+        self.ranks[mark.class().row(self.detail)][bucket(age)]
+    }
+
+    /// Builds the curve of the class whose turn it is, and lets its counts fade. Whether that
+    /// completed a round.
+    pub(crate) fn build_next(&mut self, reading: Reading) -> bool {
+        let class = self.classes[self.turn];
+        let row = class.row(self.detail);
+        let mut returned = [0.0; BUCKETS];
+        let mut ended = [0.0; BUCKETS];
+        for b in 0..BUCKETS {
+            let waiting = self.waiting[row][b] as f32 * reading.waiting_scale;
+            returned[b] = self.returned[row][b] as f32 / ONE as f32;
+            ended[b] = (self.given_up[row][b] as f32 + waiting) / ONE as f32;
+        }
+        self.general.add(class, &returned, &ended);
+        let kind = &self.general.by_kind[class.kind()];
+        self.ranks[row] = ranks(&hazards(&returned, &ended, kind));
+        fade(&mut self.returned[row], reading.kept);
+        fade(&mut self.given_up[row], reading.kept);
+        fade(&mut self.waiting[row], 1 << 15);
+        self.turn = (self.turn + 1) % self.classes.len();
+        if self.turn == 0 {
+            self.general.end_round();
+        }
+        self.turn == 0
+    }
+}
+
+impl General {
+    fn new() -> Self {
+        Self {
+            returned: [[0.0; BUCKETS]; Class::KINDS],
+            ended: [[0.0; BUCKETS]; Class::KINDS],
+            by_kind: core::array::from_fn(prior::of_kind),
+        }
+    }
+
+    fn add(&mut self, class: Class, returned: &[f32; BUCKETS], ended: &[f32; BUCKETS]) {
+        add(&mut self.returned[class.kind()], returned);
+        add(&mut self.ended[class.kind()], ended);
+    }
+
+    /// From general to special: all objects, those of a count, those of a kind.
+    fn end_round(&mut self) {
+        let all = sums(&self.returned, &self.ended, 0..Class::KINDS);
+        let of_all = hazards(&all.0, &all.1, &prior::of_all());
+        for count in 0..Class::COUNTS {
+            let kinds = Class::kinds_of_count(count);
+            let (returned, ended) = sums(&self.returned, &self.ended, kinds.clone());
+            let prior_of_count = prior::of_count(count);
+            let expected = follow(&prior_of_count, &of_all, &prior::of_all());
+            let of_count = hazards(&returned, &ended, &expected);
+            for kind in kinds {
+                let expected = follow(&prior::of_kind(kind), &of_count, &prior_of_count);
+                self.by_kind[kind] = hazards(&self.returned[kind], &self.ended[kind], &expected);
+            }
+        }
+        self.returned = [[0.0; BUCKETS]; Class::KINDS];
+        self.ended = [[0.0; BUCKETS]; Class::KINDS];
+    }
+}
+
+fn count(counts: &mut Counts, age: u32, weight: u32) {
+    let count = &mut counts[bucket(age)];
+    *count = count.saturating_add(weight);
+}
+
+fn fade(counts: &mut Counts, kept: u32) {
+    for count in counts {
+        *count = ((u64::from(*count) * u64::from(kept)) >> 16) as u32;
+    }
+}
+
+fn add(sum: &mut [f32; BUCKETS], more: &[f32; BUCKETS]) {
+    for (sum, more) in sum.iter_mut().zip(more) {
+        *sum += more;
+    }
+}
+
+type ByKind = [[f32; BUCKETS]; Class::KINDS];
+
+fn sums(
+    returned: &ByKind,
+    ended: &ByKind,
+    kinds: core::ops::Range<usize>,
+) -> ([f32; BUCKETS], [f32; BUCKETS]) {
+    let mut sums = ([0.0; BUCKETS], [0.0; BUCKETS]);
+    for kind in kinds {
+        add(&mut sums.0, &returned[kind]);
+        add(&mut sums.1, &ended[kind]);
+    }
+    sums
+}
+
+/// What returned of what reached each bucket, with `expected` for [`BORROWED`] more.
+fn hazards(returned: &[f32; BUCKETS], ended: &[f32; BUCKETS], expected: &Hazards) -> Hazards {
+    let mut at_risk = 0.0;
+    let mut hazards = [0.0; BUCKETS];
+    for b in (0..BUCKETS).rev() {
+        at_risk += returned[b] + ended[b];
+        hazards[b] = (returned[b] + BORROWED * expected[b]) / (at_risk + BORROWED);
+    }
+    hazards
+}
+
+/// The prior of a special case, as much higher or lower as the general case turned out to be.
+fn follow(prior: &Hazards, seen: &Hazards, prior_of_seen: &Hazards) -> Hazards {
+    core::array::from_fn(|b| {
+        let ratio = seen[b] / prior_of_seen[b];
+        (prior[b] * ratio.clamp(FOLLOWED.0, FOLLOWED.1)).min(0.9)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ant::age::Tick;
+
+    const READING: Reading = Reading {
+        waiting_scale: 1.0,
+        kept: 1 << 16,
+    };
+
+    fn stranger() -> Class {
+        Class::of_stranger(Detail::Lean, 0)
+    }
+
+    fn rank_at(curves: &Curves, class: Class, age: u32) -> Rank {
+        curves.rank(Mark::new(Tick::new(0), class), age)
+    }
+
+    fn build(curves: &mut Curves, rounds: usize) {
+        for _ in 0..rounds * curves.classes() {
+            curves.build_next(READING);
+        }
+    }
+
+    #[test]
+    fn objects_that_always_return_at_an_age_are_kept_until_then_and_not_longer() {
+        let mut curves = Curves::new(Detail::Lean);
+        for _ in 0..1_000 {
+            curves.on_return(stranger(), 300);
+        }
+        build(&mut curves, 2);
+        let ranks = [10, 100, 290, 600].map(|age| rank_at(&curves, stranger(), age));
+        assert!(ranks[0] < ranks[1] && ranks[1] < ranks[2], "{ranks:?}");
+        assert!(ranks[3] < ranks[0], "{ranks:?}");
+    }
+
+    #[test]
+    fn a_class_without_events_follows_what_all_objects_do() {
+        let mut curves = Curves::new(Detail::Full);
+        let other = Class::of_pioneer();
+        let before = rank_at(&curves, other, 50);
+        for age in (0..10_000).step_by(3) {
+            curves.on_give_up(stranger(), age);
+        }
+        build(&mut curves, 2);
+        assert!(rank_at(&curves, other, 50) < before);
+    }
+
+    #[test]
+    fn objects_that_are_still_waited_for_lower_the_hazard_of_the_ages_they_passed() {
+        let ranks = [0, 100_000].map(|waiting| {
+            let mut curves = Curves::new(Detail::Lean);
+            for _ in 0..100 {
+                curves.on_return(stranger(), 100);
+            }
+            curves.on_sample(stranger(), 2_000, waiting);
+            build(&mut curves, 1);
+            rank_at(&curves, stranger(), 90)
+        });
+        assert!(ranks[1] < ranks[0]);
+    }
+
+    #[test]
+    fn counts_fade_and_never_overflow() {
+        let mut curves = Curves::new(Detail::Lean);
+        for _ in 0..3 {
+            curves.on_sample(stranger(), 5, u32::MAX);
+        }
+        build(&mut curves, 1);
+        assert_eq!(
+            curves.waiting[stranger().row(Detail::Lean)][5],
+            u32::MAX / 2
+        );
+    }
+}

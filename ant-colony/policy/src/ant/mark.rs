@@ -1,0 +1,37 @@
+//! What the mechanism keeps of an object for the policy: four bytes.
+
+use super::age::Tick;
+use super::class::Class;
+
+/// When an object was last asked for, about, and its class. The mechanism stores it with the
+/// object and hands it back; it means nothing to anyone else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark(u32);
+
+impl Mark {
+    pub(crate) const fn new(time: Tick, class: Class) -> Self {
+        Self(time.get() << Class::BITS | class.bits())
+    }
+
+    /// As [`Mark::to_bits`] gave it. Any other value is a mark too, of some object.
+    #[must_use]
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// For storing.
+    #[must_use]
+    pub const fn to_bits(self) -> u32 {
+        self.0
+    }
+
+    pub(crate) const fn time(self) -> Tick {
+        Tick::new(self.0 >> Class::BITS)
+    }
+
+    pub(crate) const fn class(self) -> Class {
+        Class::from_bits(self.0)
+    }
+}
+
+const _: () = assert!(Tick::BITS + Class::BITS == u32::BITS);

@@ -1,0 +1,295 @@
+//! The learned policy: what has evaporated most is evicted.
+//!
+//! How fast the promise of a next access evaporates with age is learned by class of object
+//! ([`class`]: how often it was asked for, and how long ago before the last time), from what
+//! happens to residents and to departed objects ([`departed`]). From those [`curves`] each object
+//! has a [`rank`] at its age: the best rate of hits that keeping it can still earn. The mechanism
+//! shows a few residents, and the one with the lowest rank leaves.
+//!
+//! The mechanism
+//!
+//! 1. keeps a [`Mark`] of four bytes with each object;
+//! 2. hands it to [`Ant::on_hit`] on an access, and stores the new one, if there is one;
+//! 3. calls [`Ant::on_miss`] before it inserts an object that it does not hold, for its mark;
+//! 4. where it needs room, shows the marks of random residents and of the last few newcomers to
+//!    [`Ant::choose`], and tells [`Ant::on_evict`] what it evicted (or [`Ant::on_remove`] where an
+//!    object went for another reason).
+//!
+//! Hits count one event and never build; of the classes one or two are built on a miss. Time is
+//! the number of accesses so far, and any other clock that advances evenly with them does as well.
+
+mod age;
+mod class;
+mod curves;
+mod departed;
+mod mark;
+mod prior;
+mod rank;
+
+pub use class::Detail;
+pub use mark::Mark;
+
+use age::{Clock, TICKS, Tick};
+use class::Class;
+use curves::{Curves, Reading};
+use departed::Departed;
+
+/// What a policy remembers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Objects that the cache is expected to hold, at least 1.
+    pub objects: usize,
+    /// Departed objects to remember, four bytes each.
+    pub departed: usize,
+    /// How finely objects are told apart.
+    pub detail: Detail,
+}
+
+impl Settings {
+    /// At most 12 bytes per object from 300,000 objects on, marks included.
+    #[must_use]
+    pub const fn lean(objects: usize) -> Self {
+        Self {
+            objects,
+            departed: objects / 10 * 19 + objects % 10 * 19 / 10,
+            detail: Detail::Lean,
+        }
+    }
+
+    /// The best decisions, for 36 bytes per object and tables of a megabyte.
+    #[must_use]
+    pub const fn full(objects: usize) -> Self {
+        Self {
+            objects,
+            departed: objects.saturating_mul(8),
+            detail: Detail::Full,
+        }
+    }
+
+    /// Memory that a policy takes beside itself and the marks that the mechanism keeps.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        Departed::bytes(self.departed) + Curves::bytes(self.detail)
+    }
+}
+
+/// The learned policy of one cache, or of one shard of it.
+#[derive(Debug)]
+pub struct Ant {
+    detail: Detail,
+    clock: Clock,
+    curves: Curves,
+    departed: Departed,
+    /// Which of the last eight accesses met strangers, one bit each.
+    strangers: u8,
+    residents: usize,
+    has_evicted: bool,
+    /// Calls of [`Ant::choose`] so far, by which some are samples.
+    choices: u64,
+    sampling: Sampling,
+    schedule: Schedule,
+    random: u64,
+}
+
+/// How many residents the sample in the curves has, so that it can be scaled to all.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sampling {
+    seen: f32,
+    /// Residents that one choice shows, lately.
+    shown: u32,
+}
+
+/// When the next curve is built.
+#[derive(Clone, Copy, Debug)]
+struct Schedule {
+    due: u64,
+    /// Accesses of a round, as of its beginning.
+    round: u64,
+}
+
+impl Ant {
+    /// A hit so short after the last, in ticks, changes nothing.
+    const WINDOW: u32 = TICKS / 16;
+    /// Accesses of a round: so many at first, then ever more up to the last.
+    const ROUND_MIN: u64 = 256;
+    const ROUND_MAX: u64 = 5_000;
+    /// A round is at least this part of what the cache holds, once it may be.
+    const ROUND_SHARE: u64 = 16;
+    /// Half of what was learned is forgotten after as many times the cache.
+    const HALF_LIFE: u64 = 60;
+    const HALF_LIFE_MIN: u64 = 100_000;
+    /// Curves built on a miss at most.
+    const BUILDS_MAX: u32 = 2;
+    /// One choice in so many is a sample.
+    const SAMPLED: u64 = 4;
+
+    /// A policy that knows nothing but its prior.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            detail: settings.detail,
+            clock: Clock::new(settings.objects),
+            curves: Curves::new(settings.detail),
+            departed: Departed::new(settings.departed, settings.detail),
+            strangers: 0,
+            residents: 0,
+            has_evicted: false,
+            choices: 0,
+            sampling: Sampling::default(),
+            schedule: Schedule {
+                due: 0,
+                round: Self::ROUND_MIN,
+            },
+            random: 0x9e37_79b9_7f4a_7c15,
+        }
+    }
+
+    /// The cache holds another number of objects from now on. Ages of what it holds are misread
+    /// until each was asked for again: do this when the number has changed by a quarter, not for
+    /// each object.
+    pub fn set_objects(&mut self, objects: usize, now: u64) {
+        self.clock.set_objects(objects, now);
+    }
+
+    /// An object that is held was asked for: its new mark, if it has one.
+    pub fn on_hit(&mut self, mark: Mark, now: u64) -> Option<Mark> {
+        let tick = self.clock.tick(now);
+        self.strangers <<= 1;
+        let age = tick.since(mark.time());
+        (age >= Self::WINDOW).then(|| self.again(mark.class(), age, tick))
+    }
+
+    /// An object that is not held was asked for: the mark with which it may be inserted.
+    pub fn on_miss(&mut self, hash: u64, now: u64) -> Mark {
+        let tick = self.clock.tick(now);
+        self.build_due(now);
+        self.residents += 1;
+        if let Some(known) = self.departed.take(hash, tick) {
+            self.strangers <<= 1;
+            return self.again(known.class, known.age, tick);
+        }
+        let strangers = self.strangers.count_ones();
+        self.strangers = self.strangers << 1 | 1;
+        let objects = self.clock.objects() as usize;
+        let class = if !self.has_evicted && self.residents > objects / 10 {
+            Class::of_pioneer()
+        } else {
+            Class::of_stranger(self.detail, strangers)
+        };
+        Mark::new(tick, class)
+    }
+
+    /// Which of the residents shown to evict: the one of the lowest rank, among equals the one that
+    /// was asked for longest ago. Nothing if none are shown.
+    ///
+    /// At least 16 random residents should be shown, and the newest few.
+    pub fn choose(&mut self, now: u64, residents: impl IntoIterator<Item = Mark>) -> Option<usize> {
+        let tick = self.clock.tick(now);
+        self.choices = self.choices.wrapping_add(1);
+        let sampled = self.is_sample();
+        let mut lowest = None;
+        let mut shown = 0;
+        for mark in residents {
+            let age = tick.since(mark.time());
+            if sampled {
+                self.curves
+                    .on_sample(mark.class(), age, Self::SAMPLE_WEIGHT);
+            }
+            let rank = (self.curves.rank(mark, age).get(), u32::MAX - age);
+            if lowest.is_none_or(|(_, other)| rank < other) {
+                lowest = Some((shown as usize, rank));
+            }
+            shown += 1;
+        }
+        if sampled {
+            self.sampling.shown = shown;
+            self.sampling.seen += shown as f32;
+        }
+        lowest.map(|(i, _)| i)
+    }
+
+    /// An object left the cache to make room.
+    pub fn on_evict(&mut self, hash: u64, mark: Mark, now: u64) {
+        self.has_evicted = true;
+        self.on_remove();
+        let tick = self.clock.tick(now);
+        let sampled = self.is_sample();
+        let weight = self.departed_weight();
+        let curves = &mut self.curves;
+        let given_up = self.departed.insert(hash, mark, tick, |entry| {
+            if sampled {
+                curves.on_sample(entry.class, entry.age, weight);
+            }
+            let rank = curves.rank(Mark::new(tick, entry.class), entry.age);
+            u32::from(rank.get()) << 14 | (u32::MAX - entry.age) >> 18
+        });
+        if let Some(entry) = given_up {
+            self.curves.on_give_up(entry.class, entry.age);
+        }
+    }
+
+    /// An object left the cache for another reason: it was deleted, or its time was up.
+    pub fn on_remove(&mut self) {
+        self.residents = self.residents.saturating_sub(1);
+    }
+
+    const SAMPLE_WEIGHT: u32 = 256;
+
+    fn is_sample(&self) -> bool {
+        self.clock.objects() < 1_000 || self.choices.is_multiple_of(Self::SAMPLED)
+    }
+
+    /// What a departed object weighs in the sample, where a resident weighs
+    /// [`Ant::SAMPLE_WEIGHT`]: a choice shows some of the residents, and one bucket of the departed.
+    fn departed_weight(&self) -> u32 {
+        let residents_share = self.residents.max(1) as f32 / self.sampling.shown.max(1) as f32;
+        let departed_share = self.departed.len() as f32 / 8.0;
+        (Self::SAMPLE_WEIGHT as f32 * departed_share / residents_share) as u32
+    }
+
+    fn again(&mut self, class: Class, age: u32, tick: Tick) -> Mark {
+        self.curves.on_return(class, age);
+        let luck = self.luck();
+        let strangers = self.strangers.count_ones();
+        Mark::new(tick, class.again(self.detail, age, strangers, luck))
+    }
+
+    /// Builds what is due by `now`, a few curves at most: what is late shifts what follows.
+    fn build_due(&mut self, now: u64) {
+        for _ in 0..Self::BUILDS_MAX {
+            if now < self.schedule.due {
+                return;
+            }
+            self.build(now);
+        }
+        self.schedule.due = self.schedule.due.max(now);
+    }
+
+    fn build(&mut self, now: u64) {
+        let objects = self.clock.objects();
+        let half_life = objects
+            .saturating_mul(Self::HALF_LIFE)
+            .max(Self::HALF_LIFE_MIN) as f32;
+        let faded = core::f32::consts::LN_2 * self.schedule.round as f32 / half_life;
+        let seen = self.sampling.seen.max(1.0);
+        let ended = self.curves.build_next(Reading {
+            waiting_scale: self.residents as f32 / seen,
+            kept: (65_536.0 * (1.0 - faded.min(0.5))) as u32,
+        });
+        if ended {
+            self.sampling.seen *= 0.5;
+            let longest = Self::ROUND_MAX.max(objects / Self::ROUND_SHARE);
+            self.schedule.round = (now / 8).clamp(Self::ROUND_MIN, longest);
+        }
+        let pause = (self.schedule.round / self.curves.classes() as u64).max(1);
+        self.schedule.due = self.schedule.due.saturating_add(pause);
+    }
+
+    /// xorshift64 (Marsaglia 2003).
+    fn luck(&mut self) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random >> 16
+    }
+}

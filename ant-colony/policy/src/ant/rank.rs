@@ -1,0 +1,124 @@
+//! The worth of keeping an object: a Gittins index over its class's curve.
+//!
+//! Let S(a) be the share of a class's objects that are still waited for at age a. Keeping one of
+//! age a until age T earns S(a) - S(T) hits and occupies the cache for the integral of S from a to
+//! T. The rank is the best such rate over all T: what the object earns if it is given up at the
+//! best moment (Gittins, *Bandit processes and dynamic allocation indices*, 1979; LHD, NSDI 2018,
+//! takes the whole future instead).
+//!
+//! In the plane of (integral of S, S) the rate is a downward slope, so that the best T is the next
+//! corner of the lower convex hull, and one pass from old to young finds all ranks.
+
+use super::age::{BUCKETS, first_age};
+
+/// Hits per tick of occupation, a float without its lower half: enough to compare.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank(u16);
+
+impl Rank {
+    fn new(rate: f32) -> Self {
+        Self((rate.max(0.0).to_bits() >> 16) as u16)
+    }
+
+    /// Floats above zero are ordered as their bits are.
+    pub(crate) const fn get(self) -> u16 {
+        self.0
+    }
+}
+
+/// By age bucket, the share of the objects that reached it which return within it.
+pub(crate) type Hazards = [f32; BUCKETS];
+
+/// The ranks at each age of a class with these hazards.
+pub(crate) fn ranks(hazards: &Hazards) -> [Rank; BUCKETS] {
+    let curve = Curve::new(hazards);
+    let mut ranks = [Rank::default(); BUCKETS];
+    let mut hull = [BUCKETS; BUCKETS + 1];
+    let mut corners = 1;
+    for age in (0..BUCKETS).rev() {
+        while corners > 1 && curve.rate(age, hull[corners - 1]) < curve.rate(age, hull[corners - 2])
+        {
+            corners -= 1;
+        }
+        ranks[age] = Rank::new(curve.rate(age, hull[corners - 1]));
+        hull[corners] = age;
+        corners += 1;
+    }
+    ranks
+}
+
+struct Curve {
+    survival: [f32; BUCKETS + 1],
+    occupation: [f32; BUCKETS + 1],
+}
+
+impl Curve {
+    /// A curve never falls to nothing, or ages beyond would have no rank.
+    const HAZARD_MAX: f32 = 0.999;
+
+    fn new(hazards: &Hazards) -> Self {
+        let mut survival = [1.0; BUCKETS + 1];
+        let mut occupation = [0.0; BUCKETS + 1];
+        for (b, hazard) in hazards.iter().enumerate() {
+            let ticks = (first_age(b + 1) - first_age(b)) as f32;
+            survival[b + 1] = survival[b] * (1.0 - hazard.clamp(0.0, Self::HAZARD_MAX));
+            let mean = 0.5 * (survival[b] + survival[b + 1]);
+            occupation[b + 1] = occupation[b] + ticks * mean;
+        }
+        Self {
+            survival,
+            occupation,
+        }
+    }
+
+    fn rate(&self, from: usize, to: usize) -> f32 {
+        let occupied = self.occupation[to] - self.occupation[from];
+        if occupied > 0.0 {
+            (self.survival[from] - self.survival[to]) / occupied
+        } else {
+            0.0
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The definition, by trying every age to stop at.
+    fn tried(hazards: &Hazards, age: usize) -> Rank {
+        let curve = Curve::new(hazards);
+        let rates = (age + 1..=BUCKETS).map(|stop| curve.rate(age, stop));
+        Rank::new(rates.fold(0.0, f32::max))
+    }
+
+    #[test]
+    fn the_hull_finds_the_best_age_to_stop_at() {
+        let mut seed = 7u32;
+        for _ in 0..200 {
+            let hazards = core::array::from_fn(|_| {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (seed >> 8) as f32 / (1 << 25) as f32
+            });
+            let ranks = ranks(&hazards);
+            for (age, rank) in ranks.iter().enumerate() {
+                let best = tried(&hazards, age);
+                assert!(rank.get().abs_diff(best.get()) <= 1, "at {age}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_returns_at_a_certain_age_is_worth_more_the_nearer_that_age_is() {
+        let mut hazards = [0.0; BUCKETS];
+        hazards[30] = 0.9;
+        let ranks = ranks(&hazards);
+        assert!(ranks[..=30].is_sorted());
+        assert!(ranks[31] < ranks[0]);
+    }
+
+    #[test]
+    fn constant_hopes_are_worth_less_the_rarer_they_are() {
+        assert!(ranks(&[0.01; BUCKETS])[20] < ranks(&[0.02; BUCKETS])[20]);
+    }
+}
