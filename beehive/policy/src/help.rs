@@ -117,21 +117,27 @@ impl<V: View + ?Sized> Request<'_, V> {
     }
 }
 
-/// Any parked worker, wherever it is; the search begins at a random domain.
+/// Any parked worker, wherever it is; the search begins at the caller's domain, else at a random one.
+/// The worker of the very core that the caller runs on is the last resort: one of both would wait.
 pub(crate) fn anybody<V: View + ?Sized>(
     topology: &Topology,
     random: &mut Random,
+    caller: Option<WorkerId>,
     view: &V,
 ) -> Option<WorkerId> {
     let domains = topology.domains().len();
-    let start = if domains > 1 {
-        random.below(domains)
-    } else {
-        0
+    let start = match caller {
+        Some(caller) => topology.domain(caller).index(),
+        None if domains > 1 => random.below(domains),
+        None => 0,
     };
-    (0..domains).find_map(|step| {
+    let place = caller.map(|caller| (topology.domain(caller), topology.bit(caller)));
+    let others = (0..domains).find_map(|step| {
         let domain = topology.nth((start + step) % domains);
-        let position = random.bit(view.parked(domain))?;
+        let avoided = place.map_or(0, |(home, bit)| if home == domain { bit } else { 0 });
+        let position = random.bit(view.parked(domain) & !avoided)?;
         topology.members(domain).get(position).copied()
-    })
+    });
+    let parked = |(domain, bit)| view.parked(domain) & bit != 0;
+    others.or(caller.filter(|_| place.is_some_and(parked)))
 }

@@ -195,9 +195,14 @@ impl Policy {
     }
 
     /// Tasks wait in a queue that has no owner, or somewhere: a parked worker to wake, if there is
-    /// one.
-    pub fn on_unowned(&mut self, view: &(impl View + ?Sized)) -> Option<WorkerId> {
-        help::anybody(&self.topology, &mut self.random, view)
+    /// one. `caller` is the worker bound to the core that the caller runs on, if it is not a worker
+    /// itself.
+    pub fn on_unowned(
+        &mut self,
+        caller: Option<WorkerId>,
+        view: &(impl View + ?Sized),
+    ) -> Option<WorkerId> {
+        help::anybody(&self.topology, &mut self.random, caller, view)
     }
 
     /// Whether the worker should publish its signal now.

@@ -404,7 +404,7 @@ fn only_workers_that_are_idle_are_asked_for_help() {
             masks[topology.domain(worker).index()] & topology.bit(worker),
             0
         );
-        if let Some(any) = policy.on_unowned(&world) {
+        if let Some(any) = policy.on_unowned(None, &world) {
             let parked = world.parked[topology.domain(any).index()];
             assert_ne!(parked & topology.bit(any), 0);
         }
@@ -429,9 +429,34 @@ fn no_core_of_the_domain_sleeps_while_work_waits_and_nothing_costs() {
             &world,
         );
         assert_eq!(help, Some(Help::Wake(WorkerId::new(sleeper))));
-        let any = Policy::new(&free).on_unowned(&world);
+        let any = Policy::new(&free).on_unowned(None, &world);
         assert_eq!(any, Some(WorkerId::new(sleeper)));
     }
+}
+
+#[test]
+fn who_calls_from_a_workers_core_wakes_another_one_near_and_that_one_if_nobody_else_sleeps() {
+    let topology = machine(64);
+    let caller = WorkerId::new(40);
+    let home = topology.domain(caller);
+    let mut policy = policy(&topology, 1, Elements::ALL);
+    let mut world = World::idle(&topology);
+    world
+        .parked
+        .fill(u64::MAX >> (64 - topology.members(home).len()));
+    for _ in 0..100 {
+        let woken = policy.on_unowned(Some(caller), &world).expect("all sleep");
+        assert_eq!(topology.domain(woken), home);
+        assert_ne!(woken, caller);
+    }
+    world.parked.fill(0);
+    world.parked[home.index()] = topology.bit(caller);
+    assert_eq!(policy.on_unowned(Some(caller), &world), Some(caller));
+    world.parked[home.index()] = 0;
+    assert_eq!(policy.on_unowned(Some(caller), &world), None);
+    world.parked[0] = 1;
+    let far = policy.on_unowned(Some(caller), &world).expect("one sleeps");
+    assert_ne!(topology.domain(far), home);
 }
 
 #[test]
@@ -560,7 +585,7 @@ fn one_stream_of_events_gives_the_same_decisions_and_another_seed_others() {
                     }
                     1 => format!("{:?}", policy.on_search(now, &world)),
                     2 => format!("{:?}", policy.on_publish(now, Occasion::Routine)),
-                    3 => format!("{:?}", policy.on_unowned(&world)),
+                    3 => format!("{:?}", policy.on_unowned(None, &world)),
                     _ => {
                         let owner = WorkerId::new(random.usize(..64));
                         let queue = long_queue(random.u32(..9));

@@ -80,6 +80,7 @@ impl Runtime {
             blocking,
         );
         shared.monitored = settings.stalls.is_some();
+        shared.affinity = settings.affinity.clone();
         shared.panics = settings.panics.clone();
         shared.tasks = settings
             .task_dump

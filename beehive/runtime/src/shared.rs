@@ -46,6 +46,7 @@ use crate::policy::Policy;
 use crate::queues::SharedQueues;
 use crate::remote::{AggregateCell, Remote};
 use crate::stall::monitor::Alarm;
+use crate::thread::Affinity;
 
 /// State common to all workers of a runtime.
 pub(crate) struct Shared {
@@ -70,6 +71,8 @@ pub(crate) struct Shared {
     /// Threads for what blocks.
     pub(crate) blocking: Arc<Pool>,
     topology: Arc<Topology>,
+    /// Which worker is bound to which core.
+    pub(crate) affinity: Affinity,
     /// What is queued in each domain, where there are several.
     aggregates: Box<[CachePadded<AggregateCell>]>,
     /// Whether some workers share no cache, so that to wake one may cost more than it saves.
@@ -127,6 +130,7 @@ impl Shared {
                 .any(|worker| topology.tier(WorkerId::new(0), worker) > Tier::Llc),
             monitored: false,
             topology,
+            affinity: Affinity::default(),
             stopping: AtomicBool::new(false),
             shutdown: CancellationToken::new(),
             panics: Panics::default(),
@@ -156,7 +160,7 @@ impl Shared {
         } else if let [only] = &self.remotes[..] {
             only.nudge();
         } else if can_send {
-            self.wake_anybody(&mut self.outside.lock().policy);
+            self.wake_from_outside();
         }
     }
 
@@ -196,31 +200,38 @@ impl Shared {
         }
         match policy.on_help(now, moment, owner, queue(), self) {
             Some(Help::Wake(worker) | Help::Poke(worker)) => {
-                self.wake(worker, Some(owner)) || self.wake_anybody(policy)
+                self.wake(worker, Some(owner)) || self.wake_anybody(policy, None)
             }
             None => {
                 let may_refuse = self.caches_differ && self.monitored && moment == Moment::Push;
-                !may_refuse && self.wake_anybody(policy)
+                !may_refuse && self.wake_anybody(policy, None)
             }
         }
     }
 
     /// Stealable tasks are queued somewhere: wake a worker if none searches; true if one is on its way.
     pub(crate) fn offer_any(&self, policy: &mut Policy) -> bool {
-        self.wake_anybody(policy)
+        self.wake_anybody(policy, None)
     }
 
     /// A worker is in the middle of something long: wakes another one if there is something to take.
     pub(crate) fn rescue(&self) {
         if self.work_visible() && self.idle.can_send() {
-            self.wake_anybody(&mut self.outside.lock().policy);
+            self.wake_from_outside();
         }
     }
 
+    /// The caller is no worker: wakes one unless one searches. To wake the worker that is bound to the
+    /// caller's own core would interrupt the caller.
+    fn wake_from_outside(&self) {
+        let caller = self.affinity.worker_here();
+        self.wake_anybody(&mut self.outside.lock().policy, caller);
+    }
+
     /// Wakes a worker unless one searches; true if one is on its way.
-    fn wake_anybody(&self, policy: &mut Policy) -> bool {
+    fn wake_anybody(&self, policy: &mut Policy, caller: Option<WorkerId>) -> bool {
         while self.idle.can_send()
-            && let Some(worker) = policy.on_unowned(self)
+            && let Some(worker) = policy.on_unowned(caller, self)
         {
             if self.wake(worker, None) {
                 return true;

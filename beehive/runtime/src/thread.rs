@@ -11,7 +11,8 @@ use std::num::NonZero;
 use std::path::Path;
 
 use rustix::thread::{
-    CpuSet, current_timer_slack, sched_getaffinity, sched_setaffinity, set_current_timer_slack,
+    CpuSet, current_timer_slack, sched_getaffinity, sched_getcpu, sched_setaffinity,
+    set_current_timer_slack,
 };
 
 use beehive_policy::{Place, Topology, WorkerId};
@@ -34,6 +35,16 @@ impl Affinity {
         } else {
             Self::default()
         }
+    }
+
+    /// The worker that is bound to the core on which the calling thread runs just now.
+    pub(crate) fn worker_here(&self) -> Option<WorkerId> {
+        if self.cores.is_empty() {
+            return None;
+        }
+        // They are in ascending order.
+        let worker = self.cores.binary_search(&sched_getcpu()).ok()?;
+        Some(WorkerId::new(worker))
     }
 
     /// Where the workers sit. Those that are bound to no core count as neighbours of each other.

@@ -27,7 +27,7 @@ pub enum Event {
     Search(Nanos),
     Visit(Queue),
     Help(Nanos, Moment, WorkerId, Queue),
-    Unowned,
+    Unowned(Option<WorkerId>),
     Publish(Nanos, Occasion),
     Events(Nanos, Nanos, Activity),
     Wait(Nanos),
@@ -165,7 +165,7 @@ fn decide(policy: &mut Policy, event: Event, view: &impl View) -> Decision {
         Event::Help(now, moment, owner, queue) => {
             Decision::Help(policy.on_help(now, moment, owner, queue, view))
         }
-        Event::Unowned => Decision::Unowned(policy.on_unowned(view)),
+        Event::Unowned(caller) => Decision::Unowned(policy.on_unowned(caller, view)),
         Event::Publish(now, occasion) => Decision::Publish(policy.on_publish(now, occasion)),
         Event::Events(now, waited, activity) => {
             policy.on_events(now, waited, activity);

@@ -135,8 +135,13 @@ impl Policy {
             Decision::Help(help) => help)
     }
 
-    pub(crate) fn on_unowned(&mut self, view: &impl View) -> Option<WorkerId> {
-        call!(self, on_unowned(view), Event::Unowned, view, Decision::Unowned(worker) => worker)
+    pub(crate) fn on_unowned(
+        &mut self,
+        caller: Option<WorkerId>,
+        view: &impl View,
+    ) -> Option<WorkerId> {
+        call!(self, on_unowned(caller, view), Event::Unowned(caller), view,
+            Decision::Unowned(worker) => worker)
     }
 
     pub(crate) fn on_publish(&mut self, now: Nanos, occasion: Occasion) -> bool {
