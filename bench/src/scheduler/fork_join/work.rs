@@ -109,41 +109,41 @@ pub(super) fn nqueens<P: ForkJoin>(plan: &Plan) -> Result<Vec<f64>> {
     })
 }
 
+/// A node of a balanced tree. Nodes lie in memory layer by layer, so that it is the same to a pool whether
+/// it descends on the left first or on the right: in the order of one of these walks, as an allocator
+/// would give them out, its pool would read memory in a row and the other would not.
 struct Node {
     value: u64,
-    left: Option<Box<Node>>,
-    right: Option<Box<Node>>,
+    children: Option<[u32; 2]>,
 }
 
-impl Node {
-    fn tree(layers: u32) -> Node {
-        let child = || (layers > 1).then(|| Box::new(Node::tree(layers - 1)));
-        Node {
-            value: 1,
-            left: child(),
-            right: child(),
-        }
-    }
+fn tree(layers: u32) -> Vec<Node> {
+    let nodes = (1_u32 << layers) - 1;
+    let inner = nodes / 2;
+    let children = |at| (at < inner).then_some([2 * at + 1, 2 * at + 2]);
+    let node = |at| Node {
+        value: 1,
+        children: children(at),
+    };
+    (0..nodes).map(node).collect()
 }
 
 /// The sum of a balanced binary tree in memory.
 pub(super) fn tree_sum<P: ForkJoin>(plan: &Plan) -> Result<Vec<f64>> {
-    fn sum<P: ForkJoin>(scope: &mut P::Scope<'_>, node: &Node) -> u64 {
-        let below = |scope: &mut P::Scope<'_>, child: &Option<Box<Node>>| {
-            child.as_deref().map_or(0, |node| sum::<P>(scope, node))
+    fn sum<P: ForkJoin>(scope: &mut P::Scope<'_>, tree: &[Node], at: u32) -> u64 {
+        let node = &tree[at as usize];
+        let below = |scope: &mut P::Scope<'_>, side: usize| {
+            let child = node.children.map(|children| children[side]);
+            child.map_or(0, |child| sum::<P>(scope, tree, child))
         };
-        let (left, right) = P::join(
-            scope,
-            |scope| below(scope, &node.left),
-            |scope| below(scope, &node.right),
-        );
+        let (left, right) = P::join(scope, |scope| below(scope, 0), |scope| below(scope, 1));
         node.value + left + right
     }
     let layers = plan.size(20, 10);
-    let tree = Node::tree(layers);
+    let tree = tree(layers);
     let pool = P::start(plan.workers)?;
     repeat(plan, || {
-        let (took, sum) = Took::by(|| pool.run(|scope| sum::<P>(scope, black_box(&tree))));
+        let (took, sum) = Took::by(|| pool.run(|scope| sum::<P>(scope, black_box(&tree), 0)));
         ensure!(sum == (1 << layers) - 1, "the nodes add to {sum}");
         Ok(took)
     })
