@@ -25,4 +25,4 @@ pub use catalogue::{POLICIES, Policy, Setting, policy};
 pub use future::Future;
 pub use replay::{Capacity, Job, Row, replay};
 pub use subject::{Outcome, Prefetches, Request, Subject};
-pub use trace::{Record, Trace, TraceError, Unit};
+pub use trace::{CsvColumns, Format, GENERATED, Record, SUITE, Trace, TraceError, Unit};

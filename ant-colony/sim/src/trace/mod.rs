@@ -4,16 +4,27 @@
 //! each replay streams it. In memory stay the ids of its objects, never its requests (unless they
 //! were there before: [`Trace::of`]).
 
-mod columns;
+mod binary;
 mod error;
+mod format;
+mod generate;
+mod lines;
+mod stream;
+mod table;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::subject::Request;
 
 pub use error::TraceError;
+pub use format::Format;
+pub use generate::{GENERATED, SUITE};
+pub use table::CsvColumns;
 
 /// An access as the trace has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +52,11 @@ trait Reader: Send {
 
 enum Source {
     Memory(Arc<[Record]>),
-    File(PathBuf),
+    File {
+        path: PathBuf,
+        format: Format,
+        columns: CsvColumns,
+    },
 }
 
 /// A sequence of requests, surveyed.
@@ -54,26 +69,53 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// The trace in a file.
+    /// The trace in a file, of the format that its name or its content tell.
     ///
     /// # Errors
     ///
     /// If it cannot be read, or is not what it seems to be.
     pub fn open(path: &Path) -> Result<Self, TraceError> {
+        Self::open_as(path, Format::of(path)?, CsvColumns::default())
+    }
+
+    /// The trace in a file of a known format.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or is not of this format.
+    pub fn open_as(path: &Path, format: Format, columns: CsvColumns) -> Result<Self, TraceError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let name = name.split('.').next().unwrap_or_default().to_owned();
-        Self::survey(name, Source::File(path.to_owned()))
+        let source = Source::File {
+            path: path.to_owned(),
+            format,
+            columns,
+        };
+        Self::survey(name, source)
+    }
+
+    /// A generated trace, such as `gen:loop,times=1.5`; see [`GENERATED`].
+    ///
+    /// # Errors
+    ///
+    /// If there is none of this name, or a parameter is wrong.
+    pub fn generated(name: &str) -> Result<Self, TraceError> {
+        let records = generate::records(name).map_err(|problem| TraceError::NotGenerated {
+            name: name.to_owned(),
+            problem,
+        })?;
+        Self::survey(name.to_owned(), Source::Memory(records.into()))
     }
 
     /// A trace in memory.
     ///
     /// # Panics
     ///
-    /// With more than 4,294,967,294 distinct objects.
+    /// Without records, or with more than 4,294,967,294 distinct objects.
     #[must_use]
     pub fn of(name: &str, records: Vec<Record>) -> Self {
         Self::survey(name.to_owned(), Source::Memory(records.into()))
-            .expect("so many objects do not fit into memory")
+            .expect("there are records, and not too many objects for the memory")
     }
 
     fn survey(name: String, source: Source) -> Result<Self, TraceError> {
@@ -91,6 +133,9 @@ impl Trace {
                 return Err(TraceError::TooManyObjects { trace: name });
             }
         }
+        if requests == 0 {
+            return Err(TraceError::Empty { trace: name });
+        }
         Ok(Self {
             name,
             source,
@@ -106,16 +151,14 @@ impl Trace {
         &self.name
     }
 
-    /// How many requests there are.
+    /// How many requests there are, at least one.
     #[must_use]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a trace without requests cannot be made"
+    )]
     pub fn len(&self) -> u64 {
         self.requests
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.requests == 0
     }
 
     /// How many distinct objects are asked for.
@@ -151,7 +194,11 @@ impl Source {
                 records: records.clone(),
                 next: 0,
             })),
-            Self::File(path) => Ok(Box::new(columns::Columns::open(path)?)),
+            Self::File {
+                path,
+                format,
+                columns,
+            } => format.open(path, columns),
         }
     }
 }
@@ -201,5 +248,21 @@ impl Reader for Memory {
         let record = self.records.get(self.next).copied();
         self.next += 1;
         Ok(record)
+    }
+}
+
+/// An id as 64 bits: a number is itself, other text is hashed.
+fn key(id: &[u8]) -> u64 {
+    let number = std::str::from_utf8(id)
+        .ok()
+        .and_then(|text| text.parse().ok());
+    // `007` is not `7`, and `+7` is neither.
+    let is_plain = id
+        .first()
+        .is_some_and(|&first| matches!(first, b'1'..=b'9'))
+        || id == b"0";
+    match number {
+        Some(number) if is_plain => number,
+        _ => foldhash::quality::FixedState::with_seed(0).hash_one(id),
     }
 }
