@@ -41,6 +41,22 @@ pub struct Job {
     pub capacity: Capacity,
 }
 
+impl Job {
+    /// About how much memory it takes, beside the trace: tables by object, and what it tracks.
+    #[must_use]
+    pub fn memory_bytes(&self, trace: &Trace) -> u64 {
+        const BY_OBJECT: u64 = 8;
+        const TRACKED: u64 = 160;
+        let objects = u64::from(trace.objects());
+        let future = if self.policy.needs_future {
+            4 * trace.len()
+        } else {
+            0
+        };
+        BY_OBJECT * objects + TRACKED * self.capacity.capacity.min(objects) + future
+    }
+}
+
 /// What a job has found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row {

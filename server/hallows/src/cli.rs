@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::replay::ReplayArgs;
 use crate::settings::Given;
 use crate::sim::SimArgs;
 
@@ -19,6 +20,7 @@ Examples:
   hallows top                            watch its workers
   hallows doctor                         what this machine offers, what to improve
   hallows sim --cores 8,64               the scheduler against its rivals, simulated
+  hallows replay web.csv                 the cache policy against its rivals, on a trace
   redis-cli -p 6379 set greeting hello   any Redis client will do";
 
 const SERVE_EXAMPLES: &str = "\
@@ -64,6 +66,8 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Simulate the scheduler and its rivals on 1 to 1,024 cores
     Sim(SimArgs),
+    /// Replay traces through cache policies, and count misses
+    Replay(Box<ReplayArgs>),
     /// Print completions for a shell, for example: hallows completions bash
     Completions {
         /// The shell to complete for

@@ -1,7 +1,8 @@
 //! The program `hallows`: a cache server for Redis clients. This file parses the
 //! command line, runs one command and gives its exit status; `serve/` is the
 //! server, `settings/` its configuration, `load/` what its workers do, `top/`
-//! shows that, `doctor/` looks at the machine, `sim/` compares schedulers.
+//! shows that, `doctor/` looks at the machine, `sim/` compares schedulers,
+//! `replay/` cache policies.
 #![forbid(unsafe_code)]
 
 mod cli;
@@ -14,6 +15,7 @@ mod limits;
 mod load;
 mod logging;
 mod metrics;
+mod replay;
 mod serve;
 mod settings;
 mod sim;
@@ -51,6 +53,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Top(args) => top::run(&args),
         Command::Doctor(args) => doctor::run(args.json),
         Command::Sim(args) => sim::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "hallows", &mut script);

@@ -45,7 +45,12 @@ impl Format {
         }
     }
 
-    pub(super) fn of(path: &Path) -> Result<Self, TraceError> {
+    /// The format of a file.
+    ///
+    /// # Errors
+    ///
+    /// If the name does not tell, and the file cannot be read or its beginning does not tell either.
+    pub fn of(path: &Path) -> Result<Self, TraceError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         match Self::by_name(&name) {
             Some(format) => Ok(format),

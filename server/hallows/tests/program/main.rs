@@ -8,6 +8,7 @@ mod lifecycle;
 mod limits;
 mod memory;
 mod metrics;
+mod replay;
 mod sim;
 mod support;
 mod top;
