@@ -1,4 +1,4 @@
-//! The checks that run the tests of `lockfree/` in other worlds.
+//! The checks that run the tests of `lockfree/`, and of what Beehive builds on it, in other worlds.
 
 use std::process::Command;
 
@@ -12,6 +12,10 @@ use super::{FOLDER, Subject, nightly};
 
 /// The task cell and the fork-join jobs stand on protocols of their own.
 const TASKS: &str = "beehive-task";
+/// The workers: spawning, stealing, waking and stopping on real threads.
+const RUNTIME: &str = "beehive";
+/// Its tests that make workers meet.
+const RUNTIME_STRESS: [&str; 5] = ["tasks", "scope", "timers", "shutdown", "soak"];
 /// ThreadSanitizer needs a standard library built with it, and so a target named.
 const HOST: &str = "x86_64-unknown-linux-gnu";
 
@@ -25,6 +29,8 @@ const LOOM_CLOCK_EVERY: u32 = 1_000;
 const MIRI_SEEDS: u32 = 32;
 /// How often shuttle's tests run in the long version, with new random schedules each time.
 const SHUTTLE_RUNS: u32 = 20;
+/// What ThreadSanitizer reports of Beehive by mistake, each with its reason.
+const TSAN_SUPPRESSIONS: &str = "xtask/src/verify/tsan.suppressions";
 /// How often the stress tests run under ThreadSanitizer in the long version.
 const TSAN_RUNS: u32 = 5;
 
@@ -92,18 +98,41 @@ pub(super) fn miri(subject: &Subject<'_>) -> Result<()> {
 }
 
 pub(super) fn thread_sanitizer(subject: &Subject<'_>) -> Result<()> {
+    let suppressions = subject.workspace.root.join(TSAN_SUPPRESSIONS);
+    let cargo = || {
+        let mut command = nightly::cargo(subject.workspace)?;
+        command
+            .args(["test", "--profile", "verify"])
+            .args(["-Zbuild-std", "--target", HOST])
+            .env("RUSTFLAGS", "-Zsanitizer=thread")
+            .env(
+                "TSAN_OPTIONS",
+                format!("suppressions={}", suppressions.display()),
+            );
+        Ok(command)
+    };
     let runs = if subject.quick { 1 } else { TSAN_RUNS };
     for _ in 0..runs {
-        native_tests(subject, || {
-            let mut command = nightly::cargo(subject.workspace)?;
-            command
-                .args(["test", "--profile", "verify"])
-                .args(["-Zbuild-std", "--target", HOST])
-                .env("RUSTFLAGS", "-Zsanitizer=thread");
-            Ok(command)
-        })?;
+        native_tests(subject, cargo)?;
+        if subject.only.is_none() {
+            workers(cargo)?;
+        }
     }
     Ok(())
+}
+
+/// Beehive's tasks, jobs and workers, by `cargo`, which is continued.
+///
+/// The fences of its protocols need no care: they order looks with writes, and no data is handed over
+/// by them, so ThreadSanitizer, which knows no fences, has nothing to report.
+fn workers(cargo: impl Fn() -> Result<Command>) -> Result<()> {
+    shell::run(cargo()?.args(["--package", TASKS, "--lib"]))?;
+    let mut command = cargo()?;
+    command.args(["--package", RUNTIME]);
+    for test in RUNTIME_STRESS {
+        command.args(["--test", test]);
+    }
+    shell::run(&mut command)
 }
 
 /// The tests on the processor's own atomics, by `cargo`, which is continued.

@@ -1,4 +1,4 @@
-//! `cargo xtask verify`: the long proofs of the lock-free structures.
+//! `cargo xtask verify`: the long proofs of the lock-free structures, and of what Beehive adds to them.
 //!
 //! - [`checks`]: model checking (loom), random schedules (shuttle), Miri, ThreadSanitizer, and the
 //!   builds without an operating system;
@@ -57,7 +57,7 @@ impl Part {
             Part::Loom => "lock-free: every interleaving (loom)",
             Part::Shuttle => "lock-free: random schedules (shuttle)",
             Part::Miri => "lock-free: undefined behaviour and leaks (Miri)",
-            Part::Tsan => "lock-free: data races (ThreadSanitizer)",
+            Part::Tsan => "lock-free and Beehive: data races (ThreadSanitizer)",
             Part::Bare => "lock-free: without an operating system",
             Part::Mutants => "lock-free: orderings weakened (mutants)",
         }
