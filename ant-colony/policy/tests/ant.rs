@@ -1,13 +1,13 @@
 //! Properties of the learned policy over arbitrary event sequences, sensible or not.
 
-use ant_colony_policy::{Ant, Detail, Mark, Settings};
+use ant_colony_policy::{Ant, Detail, Mark, Settings, Shortlist, Worth};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
 enum Event {
     Hit(u32),
     Miss(u64),
-    Choose(Vec<u32>),
+    Worth(u32),
     Evict(u64, u32),
     Remove,
     Objects(usize),
@@ -19,7 +19,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         any::<u32>().prop_map(Event::Hit),
         hash().prop_map(Event::Miss),
-        prop::collection::vec(any::<u32>(), 0..20).prop_map(Event::Choose),
+        any::<u32>().prop_map(Event::Worth),
         (hash(), any::<u32>()).prop_map(|(hash, mark)| Event::Evict(hash, mark)),
         Just(Event::Remove),
         prop_oneof![0..10_000usize, any::<usize>()].prop_map(Event::Objects),
@@ -40,7 +40,7 @@ fn settings() -> impl Strategy<Value = Settings> {
 #[derive(Debug, PartialEq)]
 enum Decision {
     Mark(Option<Mark>),
-    Victim(Option<usize>),
+    Worth(Worth),
     None,
 }
 
@@ -48,10 +48,7 @@ fn decide(policy: &mut Ant, event: &Event, now: &mut u64) -> Decision {
     match *event {
         Event::Hit(mark) => return Decision::Mark(policy.on_hit(Mark::from_bits(mark), *now)),
         Event::Miss(hash) => return Decision::Mark(Some(policy.on_miss(hash, *now))),
-        Event::Choose(ref marks) => {
-            let marks = marks.iter().map(|&mark| Mark::from_bits(mark));
-            return Decision::Victim(policy.choose(*now, marks));
-        }
+        Event::Worth(mark) => return Decision::Worth(policy.worth(Mark::from_bits(mark), *now)),
         Event::Evict(hash, mark) => policy.on_evict(hash, Mark::from_bits(mark), *now),
         Event::Remove => policy.on_remove(),
         Event::Objects(objects) => policy.set_objects(objects, *now),
@@ -74,17 +71,6 @@ proptest! {
         for event in &events {
             prop_assert_eq!(decide(&mut a, event, &mut now_a), decide(&mut b, event, &mut now_b));
         }
-    }
-
-    #[test]
-    fn the_victim_is_one_of_those_shown(
-        marks in prop::collection::vec(any::<u32>(), 0..100),
-        now: u64,
-    ) {
-        let mut policy = Ant::new(Settings::lean(100));
-        let victim = policy.choose(now, marks.iter().map(|&mark| Mark::from_bits(mark)));
-        prop_assert_eq!(victim.is_some(), !marks.is_empty());
-        prop_assert!(victim.is_none_or(|victim| victim < marks.len()));
     }
 }
 
@@ -117,11 +103,11 @@ impl Cache {
             return true;
         }
         if self.residents.len() == self.capacity {
-            let shown = self.residents.iter().map(|&(_, mark)| mark);
-            let victim = self
-                .policy
-                .choose(self.now, shown)
-                .expect("the cache is full");
+            let mut list = Shortlist::default();
+            for (place, &(_, mark)) in self.residents.iter().enumerate() {
+                list.offer(self.policy.worth(mark, self.now), place, mark);
+            }
+            let (victim, _) = list.pop().expect("all were offered");
             let (hash, mark) = self.residents.swap_remove(victim);
             self.policy.on_evict(hash, mark, self.now);
         }

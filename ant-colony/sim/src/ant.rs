@@ -1,6 +1,6 @@
 //! Ant Colony's learned policy over residents in an array.
 
-use ant_colony_policy::{Ant, Mark, Settings};
+use ant_colony_policy::{Ant, Mark, Settings, Shortlist};
 
 use crate::subject::{Outcome, Request, Subject};
 
@@ -23,6 +23,7 @@ pub(crate) struct Colony {
     capacity: u64,
     used: u64,
     shown: Shown,
+    shortlist: Shortlist<u32>,
     /// By object: its place among the residents.
     places: Vec<u32>,
     /// Residents in no order: their marks apart, because many are looked at for each victim.
@@ -35,11 +36,11 @@ pub(crate) struct Colony {
 }
 
 impl Colony {
-    /// The default: at most 12 bytes for an object, and 36 residents are looked at.
+    /// The default: at most 12 bytes for an object, and 18 residents are looked at for a victim.
     pub(crate) fn lean(capacity: u64, objects: u32) -> Self {
         let shown = Shown {
-            groups: 4,
-            newest: 4,
+            groups: 2,
+            newest: 2,
         };
         Self::new(capacity, objects, shown, Settings::lean)
     }
@@ -47,7 +48,7 @@ impl Colony {
     /// Full quality at any cost.
     pub(crate) fn full(capacity: u64, objects: u32) -> Self {
         let shown = Shown {
-            groups: 8,
+            groups: 4,
             newest: 4,
         };
         Self::new(capacity, objects, shown, Settings::full)
@@ -60,6 +61,7 @@ impl Colony {
             capacity,
             used: 0,
             shown,
+            shortlist: Shortlist::default(),
             places: vec![ABSENT; objects as usize],
             marks: Vec::new(),
             residents: Vec::new(),
@@ -83,25 +85,39 @@ impl Colony {
     }
 
     fn victim(&mut self) -> Option<usize> {
+        while !self.residents.is_empty() {
+            self.look_around();
+            while let Some((object, mark)) = self.shortlist.pop() {
+                let place = self.places[object as usize];
+                if place != ABSENT && self.marks[place as usize] == mark {
+                    return Some(place as usize);
+                }
+            }
+        }
+        None
+    }
+
+    fn look_around(&mut self) {
         let residents = self.marks.len();
-        let mut shown = [0; 80];
-        let mut count = 0;
         for _ in 0..self.shown.groups {
             let start = self.below(residents.saturating_sub(GROUP - 1).max(1));
             for place in start..(start + GROUP).min(residents) {
-                shown[count] = place;
-                count += 1;
+                self.offer(place);
             }
         }
-        for &object in &self.newest {
-            let place = self.places[object as usize];
+        for i in 0..self.newest.len() {
+            let place = self.places[self.newest[i] as usize];
             if place != ABSENT {
-                shown[count] = place as usize;
-                count += 1;
+                self.offer(place as usize);
             }
         }
-        let marks = shown[..count].iter().map(|&place| self.marks[place]);
-        self.policy.choose(self.now, marks).map(|i| shown[i])
+    }
+
+    fn offer(&mut self, place: usize) {
+        let mark = self.marks[place];
+        let worth = self.policy.worth(mark, self.now);
+        let object = self.residents[place].object;
+        self.shortlist.offer(worth, object, mark);
     }
 
     fn insert(&mut self, request: Request, mark: Mark) {

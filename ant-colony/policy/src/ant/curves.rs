@@ -18,7 +18,6 @@ use alloc::vec::Vec;
 
 use super::age::{BUCKETS, bucket};
 use super::class::{Class, Detail};
-use super::mark::Mark;
 use super::prior;
 use super::rank::{Hazards, Rank, ranks};
 
@@ -115,8 +114,8 @@ impl Curves {
         count(&mut self.waiting[class.row(self.detail)], age, weight);
     }
 
-    pub(crate) fn rank(&self, mark: Mark, age: u32) -> Rank {
-        self.ranks[mark.class().row(self.detail)][bucket(age)]
+    pub(crate) fn rank(&self, class: Class, age: u32) -> Rank {
+        self.ranks[class.row(self.detail)][bucket(age)]
     }
 
     /// Builds the curve of the class whose turn it is, and lets its counts fade. Whether that
@@ -233,7 +232,6 @@ fn follow(prior: &Hazards, seen: &Hazards, prior_of_seen: &Hazards) -> Hazards {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ant::age::Tick;
 
     const READING: Reading = Reading {
         waiting_scale: 1.0,
@@ -245,7 +243,7 @@ mod tests {
     }
 
     fn rank_at(curves: &Curves, class: Class, age: u32) -> Rank {
-        curves.rank(Mark::new(Tick::new(0), class), age)
+        curves.rank(class, age)
     }
 
     fn build(curves: &mut Curves, rounds: usize) {

@@ -39,6 +39,9 @@ pub(crate) struct Entry {
 }
 
 impl Departed {
+    /// Entries that are looked at together.
+    pub(crate) const BUCKET: usize = BUCKET;
+
     /// Memory that a table for `objects` takes.
     pub(crate) const fn bytes(objects: usize) -> usize {
         objects.next_multiple_of(BUCKET) * size_of::<u32>()

@@ -11,9 +11,9 @@
 //! 1. keeps a [`Mark`] of four bytes with each object;
 //! 2. hands it to [`Ant::on_hit`] on an access, and stores the new one, if there is one;
 //! 3. calls [`Ant::on_miss`] before it inserts an object that it does not hold, for its mark;
-//! 4. where it needs room, shows the marks of random residents and of the last few newcomers to
-//!    [`Ant::choose`], and tells [`Ant::on_evict`] what it evicted (or [`Ant::on_remove`] where an
-//!    object went for another reason).
+//! 4. where it needs room, offers random residents and the last few newcomers to a [`Shortlist`]
+//!    by their [`Ant::worth`], evicts what that names, and tells [`Ant::on_evict`] (or
+//!    [`Ant::on_remove`] where an object went for another reason).
 //!
 //! Hits count one event and never build; of the classes one or two are built on a miss. Time is
 //! the number of accesses so far, and any other clock that advances evenly with them does as well.
@@ -25,9 +25,11 @@ mod departed;
 mod mark;
 mod prior;
 mod rank;
+mod shortlist;
 
 pub use class::Detail;
 pub use mark::Mark;
+pub use shortlist::{Shortlist, Worth};
 
 use age::{Clock, TICKS, Tick};
 use class::Class;
@@ -84,19 +86,19 @@ pub struct Ant {
     strangers: u8,
     residents: usize,
     has_evicted: bool,
-    /// Calls of [`Ant::choose`] so far, by which some are samples.
-    choices: u64,
+    /// Residents looked at so far, and departed ones met: some of them are samples.
+    looks: u64,
+    evictions: u64,
     sampling: Sampling,
     schedule: Schedule,
     random: u64,
 }
 
-/// How many residents the sample in the curves has, so that it can be scaled to all.
+/// How many objects the sample in the curves has, so that it can be scaled to all.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sampling {
-    seen: f32,
-    /// Residents that one choice shows, lately.
-    shown: u32,
+    residents: f32,
+    departed: f32,
 }
 
 /// When the next curve is built.
@@ -120,8 +122,8 @@ impl Ant {
     const HALF_LIFE_MIN: u64 = 100_000;
     /// Curves built on a miss at most.
     const BUILDS_MAX: u32 = 2;
-    /// One choice in so many is a sample.
-    const SAMPLED: u64 = 4;
+    /// One look, and one eviction, in so many is a sample.
+    const SAMPLED: u64 = 8;
 
     /// A policy that knows nothing but its prior.
     #[must_use]
@@ -134,7 +136,8 @@ impl Ant {
             strangers: 0,
             residents: 0,
             has_evicted: false,
-            choices: 0,
+            looks: 0,
+            evictions: 0,
             sampling: Sampling::default(),
             schedule: Schedule {
                 due: 0,
@@ -179,33 +182,16 @@ impl Ant {
         Mark::new(tick, class)
     }
 
-    /// Which of the residents shown to evict: the one of the lowest rank, among equals the one that
-    /// was asked for longest ago. Nothing if none are shown.
-    ///
-    /// At least 16 random residents should be shown, and the newest few.
-    pub fn choose(&mut self, now: u64, residents: impl IntoIterator<Item = Mark>) -> Option<usize> {
-        let tick = self.clock.tick(now);
-        self.choices = self.choices.wrapping_add(1);
-        let sampled = self.is_sample();
-        let mut lowest = None;
-        let mut shown = 0;
-        for mark in residents {
-            let age = tick.since(mark.time());
-            if sampled {
-                self.curves
-                    .on_sample(mark.class(), age, Self::SAMPLE_WEIGHT);
-            }
-            let rank = (self.curves.rank(mark, age).get(), u32::MAX - age);
-            if lowest.is_none_or(|(_, other)| rank < other) {
-                lowest = Some((shown as usize, rank));
-            }
-            shown += 1;
+    /// What a random resident is worth at present, in order to offer it to a [`Shortlist`].
+    pub fn worth(&mut self, mark: Mark, now: u64) -> Worth {
+        let age = self.clock.tick(now).since(mark.time());
+        self.looks = self.looks.wrapping_add(1);
+        if self.looks.is_multiple_of(Self::SAMPLED) {
+            self.sampling.residents += 1.0;
+            self.curves
+                .on_sample(mark.class(), age, Self::SAMPLE_WEIGHT);
         }
-        if sampled {
-            self.sampling.shown = shown;
-            self.sampling.seen += shown as f32;
-        }
-        lowest.map(|(i, _)| i)
+        self.worth_at(mark.class(), age)
     }
 
     /// An object left the cache to make room.
@@ -213,15 +199,18 @@ impl Ant {
         self.has_evicted = true;
         self.on_remove();
         let tick = self.clock.tick(now);
-        let sampled = self.is_sample();
+        self.evictions = self.evictions.wrapping_add(1);
+        let sampled = self.evictions.is_multiple_of(Self::SAMPLED);
+        if sampled {
+            self.sampling.departed += Departed::BUCKET as f32;
+        }
         let weight = self.departed_weight();
         let curves = &mut self.curves;
         let given_up = self.departed.insert(hash, mark, tick, |entry| {
             if sampled {
                 curves.on_sample(entry.class, entry.age, weight);
             }
-            let rank = curves.rank(Mark::new(tick, entry.class), entry.age);
-            u32::from(rank.get()) << 14 | (u32::MAX - entry.age) >> 18
+            worth(curves, entry.class, entry.age).0
         });
         if let Some(entry) = given_up {
             self.curves.on_give_up(entry.class, entry.age);
@@ -235,16 +224,16 @@ impl Ant {
 
     const SAMPLE_WEIGHT: u32 = 256;
 
-    fn is_sample(&self) -> bool {
-        self.clock.objects() < 1_000 || self.choices.is_multiple_of(Self::SAMPLED)
+    /// What a departed object of the sample weighs, where a resident weighs
+    /// [`Ant::SAMPLE_WEIGHT`]: both samples are to stand for what they were taken from.
+    fn departed_weight(&self) -> u32 {
+        let departed = self.departed.len() as f32 / self.sampling.departed.max(1.0);
+        let residents = self.residents.max(1) as f32 / self.sampling.residents.max(1.0);
+        (Self::SAMPLE_WEIGHT as f32 * (departed / residents).min(256.0)) as u32
     }
 
-    /// What a departed object weighs in the sample, where a resident weighs
-    /// [`Ant::SAMPLE_WEIGHT`]: a choice shows some of the residents, and one bucket of the departed.
-    fn departed_weight(&self) -> u32 {
-        let residents_share = self.residents.max(1) as f32 / self.sampling.shown.max(1) as f32;
-        let departed_share = self.departed.len() as f32 / 8.0;
-        (Self::SAMPLE_WEIGHT as f32 * departed_share / residents_share) as u32
+    fn worth_at(&self, class: Class, age: u32) -> Worth {
+        worth(&self.curves, class, age)
     }
 
     fn again(&mut self, class: Class, age: u32, tick: Tick) -> Mark {
@@ -271,13 +260,14 @@ impl Ant {
             .saturating_mul(Self::HALF_LIFE)
             .max(Self::HALF_LIFE_MIN) as f32;
         let faded = core::f32::consts::LN_2 * self.schedule.round as f32 / half_life;
-        let seen = self.sampling.seen.max(1.0);
+        let seen = self.sampling.residents.max(1.0);
         let ended = self.curves.build_next(Reading {
             waiting_scale: self.residents as f32 / seen,
             kept: (65_536.0 * (1.0 - faded.min(0.5))) as u32,
         });
         if ended {
-            self.sampling.seen *= 0.5;
+            self.sampling.residents *= 0.5;
+            self.sampling.departed *= 0.5;
             let longest = Self::ROUND_MAX.max(objects / Self::ROUND_SHARE);
             self.schedule.round = (now / 8).clamp(Self::ROUND_MIN, longest);
         }
@@ -292,4 +282,10 @@ impl Ant {
         self.random ^= self.random << 17;
         self.random >> 16
     }
+}
+
+/// Rank first; among equals, what was asked for longer ago is worth less.
+fn worth(curves: &Curves, class: Class, age: u32) -> Worth {
+    let rank = u32::from(curves.rank(class, age).get());
+    Worth((rank << 16) | (0xffff - age.min(0xffff)))
 }
