@@ -3,9 +3,10 @@
 //!
 //! Times are in seconds since the server started where they only grow, and counts likewise: who wants
 //! rates asks twice. Unknown fields are ignored when it is read, so that a newer server can be looked
-//! at.
+//! at. Who reads it trusts no server: texts come without control characters, and sums do not overflow.
 
 mod make;
+pub(crate) mod text;
 
 pub(crate) use make::{load, tasks};
 
@@ -14,8 +15,10 @@ use serde::{Deserialize, Serialize};
 /// The reply of `HALLOWS LOAD`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Load {
+    #[serde(deserialize_with = "text::read")]
     pub(crate) version: String,
     pub(crate) pid: u32,
+    #[serde(deserialize_with = "text::read")]
     pub(crate) io: String,
     pub(crate) uptime_s: f64,
     /// CPU time of the process.
@@ -42,6 +45,7 @@ pub(crate) const KINDS_MAX: usize = 50;
 pub(crate) struct WorkerLoad {
     pub(crate) worker: usize,
     /// `running`, `reactor`, `searching` or `parked`.
+    #[serde(deserialize_with = "text::read")]
     pub(crate) phase: String,
     pub(crate) phase_age_s: f64,
     pub(crate) running_s: f64,
@@ -75,12 +79,14 @@ pub(crate) struct WorkerLoad {
 impl WorkerLoad {
     /// Tasks that are ready.
     pub(crate) fn queued(&self) -> usize {
-        self.kinds().iter().map(|(_, kind)| kind.queued).sum()
+        let queued = self.kinds().map(|(_, kind)| kind.queued);
+        queued.into_iter().fold(0, usize::saturating_add)
     }
 
     /// Polls of all tasks.
     pub(crate) fn polls(&self) -> u64 {
-        self.kinds().iter().map(|(_, kind)| kind.polls).sum()
+        let polls = self.kinds().map(|(_, kind)| kind.polls);
+        polls.into_iter().fold(0, u64::saturating_add)
     }
 
     /// What its time went to, by name.
@@ -115,7 +121,9 @@ pub(crate) struct ClassLoad {
 /// Tasks with the same name, or from the same place.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Kind {
+    #[serde(deserialize_with = "text::read")]
     pub(crate) name: String,
+    #[serde(deserialize_with = "text::read")]
     pub(crate) place: String,
     pub(crate) alive: u64,
     pub(crate) ended: u64,
@@ -129,10 +137,14 @@ pub(crate) struct Kind {
 pub(crate) struct Task {
     pub(crate) id: u64,
     /// Its name, or the type of its future.
+    #[serde(deserialize_with = "text::read")]
     pub(crate) name: String,
+    #[serde(deserialize_with = "text::read")]
     pub(crate) place: String,
+    #[serde(deserialize_with = "text::read")]
     pub(crate) class: String,
     /// `queued`, `running` or `waiting`.
+    #[serde(deserialize_with = "text::read")]
     pub(crate) state: String,
     /// How long it has been in this state.
     pub(crate) state_s: f64,
@@ -142,4 +154,24 @@ pub(crate) struct Task {
     pub(crate) polls: u64,
     pub(crate) busy_s: f64,
     pub(crate) queued_s: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_of_what_a_server_says_do_not_overflow() {
+        let many = ClassLoad {
+            polls: u64::MAX,
+            queued: usize::MAX,
+            ..ClassLoad::default()
+        };
+        let worker = WorkerLoad {
+            latency: many,
+            normal: many,
+            ..WorkerLoad::default()
+        };
+        assert_eq!((worker.queued(), worker.polls()), (usize::MAX, u64::MAX));
+    }
 }

@@ -12,9 +12,10 @@ use std::io::IsTerminal;
 
 use crate::cli::TopArgs;
 use crate::failure::Failure;
+use crate::load::text::harmless_json;
 use crate::load::{Load, Task};
 use crate::stdout;
-use client::Client;
+use client::{Client, Report};
 use view::View;
 
 /// Columns and lines of the screen that `--once` prints.
@@ -31,10 +32,10 @@ pub(crate) fn run(args: &TopArgs) -> Result<(), Failure> {
     }
     let mut client = Client::new(&args.connect, args.password.as_deref())?;
     if args.json {
-        let text = client.ask("LOAD")?;
+        let text = client.ask(Report::Load)?;
         // What cannot be read is not passed on.
         client::parse::<Load>(&args.connect, &text)?;
-        return stdout::write(format!("{text}\n").as_bytes());
+        return stdout::write(format!("{}\n", harmless_json(&text)).as_bytes());
     }
     if args.once {
         let before = client.load()?;
@@ -54,10 +55,10 @@ pub(crate) fn run(args: &TopArgs) -> Result<(), Failure> {
 
 fn print_tasks(args: &TopArgs) -> Result<(), Failure> {
     let mut client = Client::new(&args.connect, args.password.as_deref())?;
-    let text = client.ask("TASKS")?;
+    let text = client.ask(Report::Tasks)?;
     let tasks = client::parse::<Vec<Task>>(&args.connect, &text)?;
     let text = if args.json {
-        format!("{text}\n")
+        format!("{}\n", harmless_json(&text))
     } else {
         list::table(&tasks)
     };

@@ -22,8 +22,8 @@ const HEAD: Style = Style::new().add_modifier(Modifier::BOLD);
 pub(super) fn draw(frame: &mut Frame<'_>, view: &View, status: &str) {
     let [summary, workers, classes, kinds, footer] = Layout::vertical([
         Constraint::Length(3),
-        Constraint::Length(2 + view.workers.len() as u16),
-        Constraint::Length(2 + view.classes.len() as u16),
+        Constraint::Length(table_height(view.workers.len())),
+        Constraint::Length(table_height(view.classes.len())),
         Constraint::Fill(1),
         Constraint::Length(1),
     ])
@@ -41,6 +41,11 @@ pub(super) fn draw(frame: &mut Frame<'_>, view: &View, status: &str) {
     }
     let status = Line::styled(status, Style::new().add_modifier(Modifier::REVERSED));
     frame.render_widget(status, footer);
+}
+
+/// Lines of a table with so many rows, its head, and an empty line.
+fn table_height(rows: usize) -> u16 {
+    u16::try_from(rows.saturating_add(2)).unwrap_or(u16::MAX)
 }
 
 /// One line of an area, or nothing where it has no such line.
@@ -228,6 +233,14 @@ busy  polls/s wait   alive  hottest tasks                             spawned at
         };
         let text = as_text(&View::new("a:1", None, &now), 132, 40);
         assert!(text.contains("--task-dump yes"), "{text}");
+    }
+
+    #[test]
+    fn more_workers_than_a_screen_has_lines_are_drawn_as_far_as_they_go() {
+        let mut now = load(10.0);
+        now.workers = vec![now.workers[0].clone(); usize::from(u16::MAX)];
+        let text = as_text(&View::new("a:1", None, &now), 132, 20);
+        assert!(text.contains("running"), "{text}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::load::{ClassLoad, Kind, Load, WorkerLoad};
+use crate::load::{ClassLoad, KINDS_MAX, Kind, Load, WorkerLoad};
 
 /// One screenful.
 #[derive(Debug, Clone, PartialEq)]
@@ -187,7 +187,7 @@ impl Rates {
                 wait: mean(kind.queued_s - earlier.queued_s, polls),
             }
         };
-        let mut rows: Vec<_> = now.iter().map(row).collect();
+        let mut rows: Vec<_> = now.iter().take(KINDS_MAX).map(row).collect();
         rows.sort_by(|one, other| other.busy.total_cmp(&one.busy));
         rows
     }

@@ -113,11 +113,52 @@ fn strangers_are_told_from_a_server_of_ours() {
         (b"$100\r\nno more", "no hallows server"),
         (b"", "does not answer"),
         (b"$2\r\n{}\r\n", "cannot be read"),
+        (b"$99999999\r\n", "longer than 4MiB"),
     ] {
         let address = stranger(answer);
         let (status, _, message) = run(&["top", "--json", "--connect", &address]);
         assert_eq!(status, 1, "{message}");
         assert!(message.contains(what), "{message}");
+    }
+}
+
+/// Answers every request of each connection with this report.
+fn liar(report: &str) -> String {
+    let answer = format!("${}\r\n{report}\r\n", report.len());
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            while let Ok(1..) = stream.read(&mut [0; 1024]) {
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        }
+    });
+    address
+}
+
+#[test]
+fn a_server_cannot_write_to_the_terminal_of_who_looks_at_it() {
+    let server = Server::start(&["--task-dump", "yes"]);
+    let (_, load, _) = top(&server, &["--json"]);
+    let (_, tasks, _) = top(&server, &["--json", "--tasks"]);
+    // A clear screen, a title, and a sequence that begins with one character instead of two.
+    let evil = "\\u001b[2J\\u001b]0;x\\u0007\u{9b}31m";
+    let load = load.replace(env!("CARGO_PKG_VERSION"), evil);
+    let tasks = tasks.replace("accept", evil);
+    for (report, how) in [
+        (&load, &["--json"][..]),
+        (&load, &["--once", "--interval", "0.1"]),
+        (&tasks, &["--tasks"]),
+        (&tasks, &["--tasks", "--json"]),
+        (&load, &["--tasks"]),
+    ] {
+        let address = liar(report.trim());
+        let (_, shown, message) = run(&[&["top", "--connect", &address], how].concat());
+        let text = shown + &message;
+        assert!(text.contains("[2J") || text.contains("cannot be read"));
+        let raw = |char: char| char.is_control() && char != '\n';
+        assert!(!text.contains(raw), "{how:?}: {text:?}");
     }
 }
 
