@@ -95,6 +95,10 @@ enum Suite {
     /// open_loop_exp_10us, open_loop_exp_25us, open_loop_exp_100us: Poisson arrivals, exponential
     /// service times of that mean; the highest load at which 99% are answered within ten mean service
     /// times of their planned arrival, as a part of what two servers with one queue bear (0.752).
+    /// simulated_2_cores: the same tasks of 100 us on the runtime and on as many simulated cores; mean and
+    /// p99 latency in mean service times, at 50 and 70% of the capacity. The nearer the ratio is to 1, the
+    /// better the simulator.
+    ///
     /// bimodal_p999_slowdown: 99.5% of 0.5 us, 0.5% of 500 us, load 0.5; the p99.9 of latency over
     /// service time among the short ones. Ours as preemptible tasks with checkpoints in their loop, and
     /// without (`beehive-cooperative`); no peer can suspend a poll. Runtimes of one thread run twice, each with half of the

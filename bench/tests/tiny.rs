@@ -31,7 +31,7 @@ const LOCKFREE: [&str; 18] = [
 ];
 
 /// Scripts know the workloads of the suite `scheduler` by these names.
-const SCHEDULER: [&str; 24] = [
+const SCHEDULER: [&str; 25] = [
     "spawn_many_local",
     "spawn_many_remote_idle",
     "spawn_many_remote_busy1",
@@ -43,6 +43,7 @@ const SCHEDULER: [&str; 24] = [
     "open_loop_exp_10us",
     "open_loop_exp_25us",
     "open_loop_exp_100us",
+    "simulated_2_cores",
     "bimodal_p999_slowdown",
     "shares_error",
     "latency_probe_p99",

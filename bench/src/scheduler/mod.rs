@@ -82,6 +82,8 @@ enum Workload {
     OpenLoopExp25us,
     #[value(name = "open_loop_exp_100us")]
     OpenLoopExp100us,
+    #[value(name = "simulated_2_cores")]
+    Simulated2Cores,
     #[value(name = "bimodal_p999_slowdown")]
     BimodalP999Slowdown,
     SharesError,
@@ -114,6 +116,7 @@ impl Workload {
             Workload::OpenLoopExp10us => "open_loop_exp_10us",
             Workload::OpenLoopExp25us => "open_loop_exp_25us",
             Workload::OpenLoopExp100us => "open_loop_exp_100us",
+            Workload::Simulated2Cores => "simulated_2_cores",
             Workload::BimodalP999Slowdown => "bimodal_p999_slowdown",
             Workload::SharesError => "shares_error",
             Workload::LatencyProbeP99 => "latency_probe_p99",
@@ -143,6 +146,7 @@ impl Workload {
             Workload::OpenLoopExp10us => open_loop::exponential_10us(),
             Workload::OpenLoopExp25us => open_loop::exponential_25us(),
             Workload::OpenLoopExp100us => open_loop::exponential_100us(),
+            Workload::Simulated2Cores => open_loop::simulated(),
             Workload::BimodalP999Slowdown => open_loop::slowdown(),
             Workload::SharesError => shares::error(),
             Workload::LatencyProbeP99 => shares::latency(),
