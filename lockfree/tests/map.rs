@@ -2,6 +2,8 @@
 
 #![cfg(not(any(feature = "loom", feature = "shuttle")))]
 
+#[path = "map/hashed.rs"]
+mod hashed;
 #[path = "linearize/mod.rs"]
 mod linearize;
 #[path = "map/memory.rs"]

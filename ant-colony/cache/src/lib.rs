@@ -1,0 +1,65 @@
+//! A concurrent cache for any Rust program: [`Cache`] maps keys to values, holds no more than it
+//! was given room for, and keeps what is likely to be asked for again.
+//!
+//! A hit takes no lock and writes nothing that another thread reads, but for a mark of two bits in
+//! the entry, and that only until it is full. So readers do not slow each other down.
+//!
+//! ```
+//! use ant_colony::Cache;
+//!
+//! let cache: Cache<String, u64> = Cache::new(1_000);
+//! cache.insert("bees".to_owned(), 3)?;
+//! assert_eq!(cache.get("bees"), Some(3));
+//! assert_eq!(cache.get_or_insert_with("ants".to_owned(), || 5), 5);
+//! # Ok::<(), ant_colony::TooHeavy>(())
+//! ```
+//!
+//! # How it works
+//!
+//! - The [map](hallows_lockfree::map) finds entries without locks. Readers use it alone.
+//! - *Shards*, chosen by the hash, each have a lock under which all writes to their keys happen. A
+//!   shard has its part of the limits, and the queues of the eviction policy over its entries.
+//! - The policy is [S3-FIFO](ant_colony_policy); it reads an entry's mark when the entry's turn to
+//!   leave has come, so hits need not tell it anything.
+//!
+//! 1. A writer makes room before it adds, and counts what it adds before it does: no thread ever
+//!    sees more than the limits allow.
+//! 2. No hash, weigher, loader, listener, clone or drop of the user runs under a lock, only
+//!    comparisons of keys, and these before anything is changed. So whatever panics, the cache is
+//!    as usable as before. A comparison must not use the cache.
+//! 3. There is no thread in the background. What has expired is never returned, and gives up its
+//!    room when it is asked for, when its turn to leave comes, or when a later insertion comes by:
+//!    each looks at two entries of its shard.
+//! 4. A loader runs once for a key, whoever waits; if it fails, panics or is cancelled, the next
+//!    who waits tries. Writing or removing the key meanwhile is newer: what is loaded then goes to
+//!    those who wait and is not kept.
+//!
+//! Values that have left are dropped a little later, since readers may have them in hand: at most
+//! about a thousand wait at any time.
+
+#![forbid(unsafe_code)]
+
+mod builder;
+mod cache;
+mod departure;
+mod entry;
+mod eviction;
+mod expiry;
+mod flight;
+mod load;
+mod shard;
+mod slots;
+mod statistics;
+mod walk;
+mod write;
+
+pub use builder::{BuildError, Builder};
+pub use cache::Cache;
+pub use departure::Cause;
+pub use expiry::{Clock, SystemClock};
+pub use statistics::Statistics;
+pub use walk::Iter;
+pub use write::TooHeavy;
+
+/// The hasher that caches use unless told otherwise: each cache has a key of its own.
+pub type RandomState = hallows_lockfree::map::RandomState;

@@ -1,0 +1,234 @@
+//! Values that are loaded when they are missing: once, whoever waits, in threads and in tasks.
+
+use std::hash::{BuildHasher, Hash};
+use std::sync::Arc;
+
+use event_listener::{EventListener, Listener as _};
+
+use crate::cache::Cache;
+use crate::departure::Departed;
+use crate::entry::Entry;
+use crate::flight::{Flight, Joined, Ticket};
+
+impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
+    /// A clone of the value of `key`; if there is none, of the one that `load` returns, which is then
+    /// kept, unless it is too heavy or `key` is written or removed meanwhile.
+    ///
+    /// Of all who ask for a key at the same time, in threads or tasks, one loads; the others wait
+    /// for its value. If its `load` panics, the next one loads. `load` may use the cache, but must not
+    /// ask for the same key: it would wait for itself.
+    pub fn get_or_insert_with(&self, key: K, load: impl FnOnce() -> V) -> V {
+        let hash = self.index.hash(&key);
+        let mut waiter: Option<Waiter<'_, K, V, S>> = None;
+        loop {
+            match self.ask(hash, &key, waiter.is_none()) {
+                Asked::Value(value) => return value,
+                Asked::Again => {}
+                Asked::Lead(lead) => {
+                    drop(waiter);
+                    let value = load();
+                    return lead.finish(key, value);
+                }
+                Asked::Wait(next) => {
+                    if let Some(value) = waiter.insert(next).wait() {
+                        return value;
+                    }
+                }
+            }
+        }
+    }
+
+    /// As [`get_or_insert_with`](Cache::get_or_insert_with), with a loader that is a future and may
+    /// fail. It needs no particular runtime.
+    ///
+    /// # Errors
+    /// Those of this caller's own `load`. If another one's fails, this one loads.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the loader, if it is the one that runs; then the next one who waits
+    /// loads.
+    pub async fn get_or_try_insert_with<E, F>(
+        &self,
+        key: K,
+        load: impl FnOnce() -> F,
+    ) -> Result<V, E>
+    where
+        F: Future<Output = Result<V, E>>,
+    {
+        let hash = self.index.hash(&key);
+        let mut waiter: Option<Waiter<'_, K, V, S>> = None;
+        loop {
+            match self.ask(hash, &key, waiter.is_none()) {
+                Asked::Value(value) => return Ok(value),
+                Asked::Again => {}
+                Asked::Lead(lead) => {
+                    drop(waiter);
+                    let value = load().await?;
+                    return Ok(lead.finish(key, value));
+                }
+                Asked::Wait(next) => {
+                    if let Some(value) = waiter.insert(next).landed().await {
+                        return Ok(value);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks for the value, or for what to do about it.
+    fn ask(&self, hash: usize, key: &K, first: bool) -> Asked<'_, K, V, S> {
+        let found = self.look(hash, key, V::clone);
+        if first {
+            self.count_read(found.is_some());
+        }
+        if let Some(value) = found {
+            return Asked::Value(value);
+        }
+        let mut spare = Some(key.clone());
+        let now = self.now();
+        let is = |known: &K, _: &Entry<V>| known == key;
+        let valid = |_: &K, entry: &Entry<V>| !self.is_due(entry, now);
+        let mut state = self.shard(hash).lock();
+        if self.index.find_with(hash, is, valid) == Some(true) {
+            return Asked::Again;
+        }
+        let joined = state.flights.join(hash, &mut spare);
+        drop(state);
+        match joined {
+            None => Asked::Again,
+            Some(Joined::Lead(ticket)) => Asked::Lead(Lead {
+                cache: self,
+                hash,
+                ticket: Some(ticket),
+            }),
+            Some(Joined::Wait(ticket, flight, listener)) => Asked::Wait(Waiter {
+                cache: self,
+                hash,
+                ticket,
+                flight,
+                listener: Some(listener),
+            }),
+        }
+    }
+}
+
+enum Asked<'c, K: Hash + Eq, V, S> {
+    Value(V),
+    /// It has come meanwhile.
+    Again,
+    Lead(Lead<'c, K, V, S>),
+    Wait(Waiter<'c, K, V, S>),
+}
+
+/// The duty to load. Dropped, it passes on.
+struct Lead<'c, K: Hash + Eq, V, S> {
+    cache: &'c Cache<K, V, S>,
+    hash: usize,
+    /// None when it is done.
+    ticket: Option<Ticket>,
+}
+
+impl<K: Hash + Eq, V: Clone, S: BuildHasher> Lead<'_, K, V, S> {
+    /// Keeps the value and hands it to those who wait.
+    fn finish(mut self, key: K, value: V) -> V {
+        let cache = self.cache;
+        let weighed = cache.weigh(self.hash, &key, value.clone());
+        let now = cache.now();
+        let mut departed = Departed::new();
+        let mut landing = Landing(None);
+        {
+            let shard = cache.shard(self.hash);
+            let mut state = shard.lock();
+            let ended = self.ticket.take().and_then(|t| state.flights.end(t));
+            let attached = ended.as_ref().is_some_and(|ended| ended.attached);
+            landing.0 = ended.and_then(|ended| ended.flight);
+            if let (true, Ok(weighed)) = (attached, weighed) {
+                cache.place(
+                    shard,
+                    &mut state,
+                    self.hash,
+                    key,
+                    weighed,
+                    now,
+                    &mut departed,
+                );
+            }
+        }
+        landing.land(&value);
+        cache.announce(departed);
+        value
+    }
+}
+
+impl<K: Hash + Eq, V, S> Drop for Lead<'_, K, V, S> {
+    fn drop(&mut self) {
+        let Some(ticket) = self.ticket.take() else {
+            return;
+        };
+        let ended = self.cache.shard(self.hash).lock().flights.abandon(ticket);
+        if let Some(flight) = ended.and_then(|ended| ended.flight) {
+            flight.land(None);
+        }
+    }
+}
+
+/// Those who wait are woken, whatever panics.
+struct Landing<V>(Option<Arc<Flight<V>>>);
+
+impl<V: Clone> Landing<V> {
+    fn land(mut self, value: &V) {
+        if let Some(flight) = &self.0 {
+            flight.land(Some(value.clone()));
+            self.0 = None;
+        }
+    }
+}
+
+impl<V> Drop for Landing<V> {
+    fn drop(&mut self) {
+        if let Some(flight) = &self.0 {
+            flight.land(None);
+        }
+    }
+}
+
+/// A place among those who wait.
+struct Waiter<'c, K: Hash + Eq, V, S> {
+    cache: &'c Cache<K, V, S>,
+    hash: usize,
+    ticket: Ticket,
+    flight: Arc<Flight<V>>,
+    listener: Option<EventListener>,
+}
+
+impl<K: Hash + Eq, V: Clone, S> Waiter<'_, K, V, S> {
+    /// Blocks the thread until the flight has landed; none if it has no value.
+    fn wait(&mut self) -> Option<V> {
+        if let Some(listener) = self.listener.take() {
+            listener.wait();
+        }
+        self.flight.value().cloned()
+    }
+
+    /// The same for a task.
+    async fn landed(&mut self) -> Option<V> {
+        if let Some(listener) = self.listener.take() {
+            listener.await;
+        }
+        self.flight.value().cloned()
+    }
+}
+
+impl<K: Hash + Eq, V, S> Drop for Waiter<'_, K, V, S> {
+    fn drop(&mut self) {
+        // First: if it was woken, `leave` wakes another one instead.
+        self.listener = None;
+        let ended = self
+            .cache
+            .shard(self.hash)
+            .lock()
+            .flights
+            .leave(self.ticket);
+        drop(ended);
+    }
+}

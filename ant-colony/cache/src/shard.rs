@@ -1,0 +1,102 @@
+//! A part of the cache: the lock for writes to its keys, what is under it, and what others may read
+//! without it.
+
+use std::sync::atomic::{
+    AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
+
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::departure::Cause;
+use crate::eviction::{Eviction, Limit};
+use crate::flight::Flights;
+use crate::slots::{Slots, Used};
+use crate::statistics::Statistics;
+
+pub(crate) struct Shard<K, V> {
+    state: Mutex<State<K, V>>,
+    /// What is in the shard, and never more than that is in the index; written under the lock.
+    count: AtomicUsize,
+    weight: AtomicU64,
+    limits: Used,
+    too_heavy: AtomicU64,
+}
+
+pub(crate) struct State<K, V> {
+    pub(crate) eviction: Eviction,
+    pub(crate) flights: Flights<K, V>,
+    pub(crate) insertions: u64,
+    pub(crate) departed: [u64; Cause::COUNT],
+}
+
+impl<K, V> Shard<K, V> {
+    pub(crate) fn new(mut limits: Used) -> Self {
+        limits.count = limits.count.min(Slots::LEN_MAX);
+        Self {
+            state: Mutex::new(State {
+                eviction: Eviction::new(),
+                flights: Flights::new(),
+                insertions: 0,
+                departed: [0; Cause::COUNT],
+            }),
+            count: AtomicUsize::new(0),
+            weight: AtomicU64::new(0),
+            limits,
+            too_heavy: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State<K, V>> {
+        self.state.lock()
+    }
+
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, State<K, V>>> {
+        self.state.try_lock()
+    }
+
+    pub(crate) const fn limits(&self) -> Used {
+        self.limits
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count.load(Acquire)
+    }
+
+    pub(crate) fn weight(&self) -> u64 {
+        self.weight.load(Acquire)
+    }
+
+    /// Makes known how much is in the shard: before an entry enters the index, after one has left.
+    pub(crate) fn publish(&self, state: &State<K, V>) {
+        let used = state.eviction.used();
+        self.count.store(used.count, Release);
+        self.weight.store(used.weight, Release);
+    }
+
+    /// The limit that does not allow so much more, if there is one.
+    pub(crate) fn exceeded(&self, state: &State<K, V>, more: Used) -> Option<Limit> {
+        let (used, limits) = (state.eviction.used(), self.limits);
+        if used.count > limits.count - more.count {
+            Some(Limit::Count(limits.count))
+        } else if used.weight > limits.weight - more.weight {
+            Some(Limit::Weight(limits.weight))
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn count_too_heavy(&self) {
+        self.too_heavy.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn add_to(&self, sum: &mut Statistics) {
+        let state = self.lock();
+        let of = |cause: Cause| state.departed[cause as usize];
+        sum.insertions += state.insertions;
+        sum.evicted += of(Cause::Capacity);
+        sum.expired += of(Cause::Expired);
+        sum.removed += of(Cause::Explicit);
+        sum.replaced += of(Cause::Replaced);
+        sum.too_heavy += self.too_heavy.load(Relaxed);
+    }
+}
