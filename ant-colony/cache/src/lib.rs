@@ -26,7 +26,8 @@
 //!    sees more than the limits allow.
 //! 2. No hash, weigher, loader, listener, clone or drop of the user runs under a lock, only
 //!    comparisons of keys, and these before anything is changed. So whatever panics, the cache is
-//!    as usable as before. A comparison must not use the cache.
+//!    as usable as before. A comparison must not use the cache (and if one panics, what was to
+//!    enter is dropped under the lock).
 //! 3. There is no thread in the background. What has expired is never returned, and gives up its
 //!    room when it is asked for, when its turn to leave comes, or when a later insertion comes by:
 //!    each looks at two entries of its shard.

@@ -132,17 +132,19 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Lead<'_, K, V, S> {
     /// Keeps the value and hands it to those who wait.
     fn finish(mut self, key: K, value: V) -> V {
         let cache = self.cache;
-        let weighed = cache.weigh(self.hash, &key, value.clone());
+        let mut weighed = cache.weigh(self.hash, &key, value.clone()).ok();
         let now = cache.now();
         let mut departed = Departed::new();
         let mut landing = Landing(None);
+        // Out here, for its drop, and that of a value that is not kept, may use the cache.
+        let mut ended;
         {
             let shard = cache.shard(self.hash);
             let mut state = shard.lock();
-            let ended = self.ticket.take().and_then(|t| state.flights.end(t));
+            ended = self.ticket.take().and_then(|t| state.flights.end(t));
             let attached = ended.as_ref().is_some_and(|ended| ended.attached);
-            landing.0 = ended.and_then(|ended| ended.flight);
-            if let (true, Ok(weighed)) = (attached, weighed) {
+            landing.0 = ended.as_mut().and_then(|ended| ended.flight.take());
+            if attached && let Some(weighed) = weighed.take() {
                 cache.place(
                     shard,
                     &mut state,

@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use ant_colony_policy::Frequency;
 
@@ -91,9 +92,11 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
             self.take(shard, &mut state, hash, id, cause, &mut departed);
             expired
         };
-        let result = (!expired).then(|| departed.first().map(f)).flatten();
+        // The listener hears of it also if `f` panics.
+        let read = |value| catch_unwind(AssertUnwindSafe(|| f(value)));
+        let result = (!expired).then(|| departed.first().map(read)).flatten();
         self.announce(departed);
-        result
+        result.map(|read| read.unwrap_or_else(|panic| resume_unwind(panic)))
     }
 
     /// Asks the weigher and the lifetime of the user.

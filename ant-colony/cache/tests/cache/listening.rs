@@ -41,6 +41,17 @@ fn every_value_that_leaves_is_heard_of_once_with_its_cause() {
 }
 
 #[test]
+fn a_removal_whose_reader_panics_is_heard_of_all_the_same() {
+    let (cache, heard) = cache(2);
+    cache.insert(1, 10).expect("no weigher");
+    let read = || cache.remove_with(&1, |_| panic!("by design"));
+    let asked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
+    assert!(asked.is_err());
+    let heard = std::mem::take(&mut *heard.lock().expect("whole"));
+    assert_eq!(heard, [(1, 10, Cause::Explicit)]);
+}
+
+#[test]
 fn statistics_add_up() {
     let (cache, heard) = cache(10);
     for key in 0..100 {

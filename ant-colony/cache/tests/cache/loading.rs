@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Barrier, mpsc};
+use std::sync::{Arc, Barrier, Weak, mpsc};
 use std::thread;
 
 use ant_colony::Cache;
@@ -106,4 +106,32 @@ fn a_loader_may_use_the_cache_for_other_keys() {
     let cache = Cache::new(10);
     let outer = cache.get_or_insert_with(1, || cache.get_or_insert_with(2, || 3) + 1);
     assert_eq!((outer, cache.get(&2)), (4, Some(3)));
+}
+
+/// A value whose drop uses the cache that it came from.
+#[derive(Clone)]
+struct Nosy(Weak<Cache<u64, Nosy>>);
+
+impl Drop for Nosy {
+    fn drop(&mut self) {
+        if let Some(cache) = self.0.upgrade() {
+            cache.remove(&99);
+        }
+    }
+}
+
+#[test]
+fn a_loaded_value_that_is_not_kept_may_use_the_cache_when_it_is_dropped() {
+    let cache = Cache::builder().capacity(4).shards(1).build();
+    let cache = Arc::new(cache.expect("a cache"));
+    let value = || Nosy(Arc::downgrade(&cache));
+    let loaded = cache.get_or_insert_with(1, || {
+        // Newer than what is loaded.
+        cache.insert(1, value()).expect("no weigher");
+        value()
+    });
+    drop(loaded);
+    assert!(cache.remove(&1));
+    drop(cache.get_or_insert_with(1, value));
+    assert_eq!(cache.len(), 1);
 }
