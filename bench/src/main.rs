@@ -1,7 +1,7 @@
 //! The benchmark harness: one way to run rounds, one way to print a table, one way to write JSON.
 //!
 //! [`harness`] knows how to measure fairly and report; a suite ([`server`], [`lockfree`],
-//! [`scheduler`]) knows what to measure.
+//! [`scheduler`], [`cache`]) knows what to measure. [`team`] runs pinned threads that start together.
 //! [`process`] and [`machine`] observe and place the measured programs, [`load`] drives them, by numbers
 //! from [`random`].
 //!
@@ -9,6 +9,7 @@
 //! subjects measured in turns within one run.
 #![forbid(unsafe_code)]
 
+mod cache;
 mod harness;
 mod load;
 mod lockfree;
@@ -17,6 +18,7 @@ mod process;
 mod random;
 mod scheduler;
 mod server;
+mod team;
 
 use std::process::ExitCode;
 
@@ -128,6 +130,12 @@ enum Suite {
     ///
     /// signal_cost: CPU time of pairs of short tasks with load signals, and with the switch off.
     Scheduler(scheduler::Options),
+    /// `ant-colony` beside quick_cache and moka: CPU time of an operation.
+    ///
+    /// hit_1t, hit_2t: gets of 50,000 keys in a cache with room for twice as many, by one thread and by
+    /// two. get_or_insert_1t, get_or_insert_2t: a million keys by Zipf's law with exponent 0.99, in a
+    /// cache with room for 1% of them; what misses is loaded at no cost. miss_ratio says how often.
+    Cache(cache::Options),
 }
 
 fn main() -> ExitCode {
@@ -135,6 +143,7 @@ fn main() -> ExitCode {
         Suite::Server(options) => server::run(&options),
         Suite::Lockfree(options) => lockfree::run(&options),
         Suite::Scheduler(options) => scheduler::run(&options),
+        Suite::Cache(options) => cache::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

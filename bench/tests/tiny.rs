@@ -123,6 +123,27 @@ fn the_lockfree_suite_compares_something_in_every_workload() {
 }
 
 #[test]
+fn the_cache_suite_compares_something_in_every_workload() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let json = folder.path().join("rows.json");
+    let output = Command::new(HARNESS)
+        .args(["cache", "--tiny", "--json"])
+        .arg(&json)
+        .output()
+        .expect("the harness runs");
+    let progress = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{progress}");
+
+    let rows = rows_of(&json);
+    for workload in ["hit_1t", "hit_2t", "get_or_insert_1t", "get_or_insert_2t"] {
+        assert!(
+            rows.iter().any(|row| row["workload"] == workload),
+            "no row of {workload}:\n{progress}"
+        );
+    }
+}
+
+#[test]
 fn the_scheduler_suite_compares_something_in_every_workload() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let json = folder.path().join("rows.json");

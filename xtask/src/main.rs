@@ -55,7 +55,7 @@ enum Task {
     /// `cargo xtask bench server --quick --json rows.json`; `cargo xtask bench server --help` lists
     /// what it takes.
     Bench {
-        /// The suite: `server`, `lockfree` or `scheduler`.
+        /// The suite: `server`, `lockfree`, `scheduler` or `cache`.
         suite: String,
         /// Arguments of the suite, such as --quick, --json FILE, --only WORKLOAD,.. or --rounds N.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

@@ -15,8 +15,8 @@ use tokio::sync::Semaphore;
 use crate::harness::{Better, Measured, Metric};
 
 use super::measure::{CPU, Figures, RATE, compare, ours, peer};
-use super::team::{Core, Team, Took};
 use super::{Bench, Workload};
+use crate::team::{Core, Team, Took};
 
 const THREADS: usize = 2;
 /// More than ever want in at once: nobody waits.

@@ -6,10 +6,10 @@ use hallows_lockfree::deque;
 use crate::harness::Measured;
 
 use super::measure::{THROUGHPUT, compare, ours, peer};
-use super::team::{Core, Team, Took};
 use super::transfer::{Received, check};
 use super::wait::until;
 use super::{Bench, Workload};
+use crate::team::{Core, Team, Took};
 
 /// Room in bounded deques, and the most that the owner leaves in others.
 const CAPACITY: usize = 256;

@@ -11,9 +11,9 @@ use hallows_lockfree::latest;
 use crate::harness::{Better, Measured, Metric};
 
 use super::measure::{Figures, compare, ours, peer};
-use super::team::{Core, Team, Took};
 use super::wait::until;
 use super::{Bench, Workload};
+use crate::team::{Core, Team, Took};
 
 /// A cache line. The writer fills it with one number, so that a torn read shows.
 type Value = [u64; 8];

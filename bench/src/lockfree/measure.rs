@@ -10,8 +10,8 @@ use anyhow::Result;
 
 use crate::harness::{Better, Contender, Experiment, Measured, Metric};
 
-use super::team::Took;
 use super::{Bench, Workload};
+use crate::team::Took;
 
 /// Operations come in multiples of this, so that they divide among threads and into chunks.
 pub(super) const GRAIN: u64 = 1_024;

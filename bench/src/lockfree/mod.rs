@@ -3,7 +3,7 @@
 //!
 //! One module per family of workloads: [`spsc`], [`mpsc`], [`mpmc`], [`deque`], [`map`], [`reply`],
 //! [`admission`], [`latest`], [`ring`]. They share [`transfer`] (moving numbers and checking that
-//! each arrived), [`team`] (pinned threads that start together), [`wait`] (how to wait for those
+//! each arrived), [`team`](crate::team) (pinned threads that start together), [`wait`] (how to wait for those
 //! that cannot) and [`measure`] (how many operations fill a round).
 //!
 //! Not for scalability: two cores are all it uses, and where more threads run, they take turns.
@@ -18,7 +18,6 @@ mod mpsc;
 mod reply;
 mod ring;
 mod spsc;
-mod team;
 mod transfer;
 mod wait;
 

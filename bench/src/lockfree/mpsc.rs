@@ -9,10 +9,10 @@ use hallows_lockfree::{mpsc, spsc};
 use crate::harness::Measured;
 
 use super::measure::{THROUGHPUT, compare, ours, peer};
-use super::team::Took;
 use super::transfer::{each, transfer};
 use super::wait::Patience;
 use super::{Bench, Workload};
+use crate::team::Took;
 
 const PRODUCERS: usize = 2;
 /// Room in bounded queues.

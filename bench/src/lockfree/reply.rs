@@ -9,9 +9,9 @@ use hallows_lockfree::reply::Pool;
 use crate::harness::Measured;
 
 use super::measure::{THROUGHPUT, compare, ours, peer};
-use super::team::{Core, Team, Took};
 use super::transfer::check;
 use super::{Bench, Workload};
+use crate::team::{Core, Team, Took};
 
 /// Slots in a pool.
 const CAPACITY: usize = 64;

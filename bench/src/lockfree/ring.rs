@@ -12,10 +12,10 @@ use tokio::sync::broadcast::error::TryRecvError;
 use crate::harness::Measured;
 
 use super::measure::{THROUGHPUT, compare, ours, peer};
-use super::team::Took;
 use super::transfer::{CHUNK, Received, broadcast, each};
 use super::wait::Patience;
 use super::{Bench, Workload};
+use crate::team::Took;
 
 const CAPACITY: usize = 1_024;
 

@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 
 use crate::machine::Cores;
 
-use super::team::{Core, Team, Took};
+use crate::team::{Core, Team, Took};
 
 /// Values that move at once where chunks are moved.
 pub(super) const CHUNK: usize = 64;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::harness::{Better, Contender, Experiment, Measured, Metric};
-use crate::lockfree::team::{Core, Team, thread_cpu};
 use crate::lockfree::{Bench, Workload};
 use crate::process::own_resident_bytes;
+use crate::team::{Core, Team, thread_cpu};
 
 use super::{KINDS, Session, Table, fill, key, value};
 

@@ -15,8 +15,8 @@ use anyhow::{Result, ensure};
 use crate::harness::Measured;
 
 use super::measure::{Subject, THROUGHPUT, compare};
-use super::team::{Core, Team, Took};
 use super::{Bench, Workload};
+use crate::team::{Core, Team, Took};
 use zipf::{Draw, Draws};
 
 pub(super) use growth::{bytes_per_entry, resident_growth, worst_insert};

@@ -11,14 +11,14 @@ use crate::machine::{Cores, Place};
 
 /// The two cores of a run; with more threads than cores, threads share them in turn.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Core {
+pub(crate) enum Core {
     First,
     Second,
 }
 
 impl Core {
     /// First, second, first, ...
-    pub(super) fn in_turn(index: usize) -> Core {
+    pub(crate) fn in_turn(index: usize) -> Core {
         if index.is_multiple_of(2) {
             Core::First
         } else {
@@ -36,16 +36,16 @@ impl Core {
 
 /// What a number of operations took.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Took {
-    pub(super) operations: u64,
+pub(crate) struct Took {
+    pub(crate) operations: u64,
     /// From the common start to the end of the last thread.
-    pub(super) wall: Duration,
+    pub(crate) wall: Duration,
     /// Of all threads together, user and system.
-    pub(super) cpu: Duration,
+    pub(crate) cpu: Duration,
 }
 
 /// Threads that will run together.
-pub(super) struct Team<'a, R> {
+pub(crate) struct Team<'a, R> {
     cores: &'a Cores,
     members: Vec<(Core, Work<'a, R>)>,
 }
@@ -60,19 +60,19 @@ struct Done<R> {
 }
 
 impl<'a, R: Send> Team<'a, R> {
-    pub(super) fn new(cores: &'a Cores) -> Self {
+    pub(crate) fn new(cores: &'a Cores) -> Self {
         Team {
             cores,
             members: Vec::new(),
         }
     }
 
-    pub(super) fn add(&mut self, core: Core, work: impl FnOnce() -> R + Send + 'a) {
+    pub(crate) fn add(&mut self, core: Core, work: impl FnOnce() -> R + Send + 'a) {
         self.members.push((core, Box::new(work)));
     }
 
     /// Runs all at once; their results are in the order in which they were added.
-    pub(super) fn run(self, operations: u64) -> Result<(Took, Vec<R>)> {
+    pub(crate) fn run(self, operations: u64) -> Result<(Took, Vec<R>)> {
         let (ready, go) = (AtomicUsize::new(0), AtomicBool::new(false));
         let count = self.members.len();
         let cores = self.cores;
@@ -128,7 +128,7 @@ fn timed<R>(work: impl FnOnce() -> R) -> Done<R> {
 }
 
 /// CPU time of the calling thread so far.
-pub(super) fn thread_cpu() -> Duration {
+pub(crate) fn thread_cpu() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(
         time.tv_sec.unsigned_abs(),

@@ -1,0 +1,56 @@
+//! Which keys are asked for, drawn before anything is timed.
+
+use crate::random::Random;
+
+const EXPONENT: f64 = 0.99;
+
+/// Keys are all over the number range, as hashes or addresses are.
+pub(super) fn key(id: usize) -> u64 {
+    (id as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// Each of the first `ids` as often as the others.
+pub(super) fn uniform(ids: usize, count: usize, seed: u64) -> Vec<u64> {
+    let mut random = Random::new(seed + 1);
+    let draw = || key((random.next() % ids as u64) as usize);
+    std::iter::repeat_with(draw).take(count).collect()
+}
+
+/// Zipf's law.
+pub(super) fn zipf(ids: usize, count: usize, seed: u64) -> Vec<u64> {
+    let shares: Vec<f64> = (1..=ids)
+        .scan(0.0, |sum, rank| {
+            *sum += (rank as f64).powf(-EXPONENT);
+            Some(*sum)
+        })
+        .collect();
+    let total = shares.last().copied().unwrap_or(0.0);
+    let mut random = Random::new(seed + 1);
+    let draw = || {
+        let point = random.fraction() * total;
+        // Point and total may round to the same number.
+        key(shares.partition_point(|share| *share <= point).min(ids - 1))
+    };
+    std::iter::repeat_with(draw).take(count).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn draws_follow_their_law() {
+        let count = 100_000;
+        let share = |draws: &[u64], id| {
+            draws.iter().filter(|&&it| it == key(id)).count() as f64 / count as f64
+        };
+        let even = uniform(100, count, 0);
+        assert!((share(&even, 0) - 0.01).abs() < 0.002);
+        let skewed = zipf(1_000, count, 0);
+        let total: f64 = (1..=1_000)
+            .map(|rank| f64::from(rank).powf(-EXPONENT))
+            .sum();
+        assert!((share(&skewed, 0) - 1.0 / total).abs() < 0.01);
+        assert!(skewed.iter().all(|&it| (0..1_000).any(|id| key(id) == it)));
+    }
+}

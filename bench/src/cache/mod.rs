@@ -1,0 +1,268 @@
+//! Suite `cache`: `ant-colony` beside the caches that users would otherwise take: hits, and misses that
+//! are loaded, with one thread and with two. All hash with foldhash, so that they differ in the rest.
+//!
+//! [`subjects`] adapts each cache, [`draws`] says which keys are asked for. Entries are `u64` to `u64`.
+
+mod draws;
+mod subjects;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail, ensure};
+use clap::{Args, ValueEnum};
+
+use crate::harness::{Better, Contender, Experiment, Measured, Metric, report};
+use crate::machine::Cores;
+use crate::team::{Core, Team};
+use subjects::{AntColony, Cache, Moka, QuickCache};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Fewer and shorter rounds.
+    #[arg(long)]
+    quick: bool,
+    /// A few operations per workload: shows that everything runs, measures nothing worth reading.
+    #[arg(long, conflicts_with = "quick")]
+    tiny: bool,
+    /// Rounds per workload [default: 7, with --quick 3, with --tiny 1].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: Option<u16>,
+    /// Only these workloads.
+    #[arg(long, value_enum, value_name = "WORKLOAD,..", value_delimiter = ',')]
+    only: Vec<Workload>,
+    /// Write the rows to this file as well, as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Workload {
+    #[value(name = "hit_1t")]
+    Hit1Thread,
+    #[value(name = "hit_2t")]
+    Hit2Threads,
+    #[value(name = "get_or_insert_1t")]
+    GetOrInsert1Thread,
+    #[value(name = "get_or_insert_2t")]
+    GetOrInsert2Threads,
+}
+
+impl Workload {
+    /// The name in tables and rows is the one on the command line.
+    fn name(self) -> &'static str {
+        match self {
+            Workload::Hit1Thread => "hit_1t",
+            Workload::Hit2Threads => "hit_2t",
+            Workload::GetOrInsert1Thread => "get_or_insert_1t",
+            Workload::GetOrInsert2Threads => "get_or_insert_2t",
+        }
+    }
+
+    fn threads(self) -> usize {
+        match self {
+            Workload::Hit1Thread | Workload::GetOrInsert1Thread => 1,
+            Workload::Hit2Threads | Workload::GetOrInsert2Threads => 2,
+        }
+    }
+}
+
+const CPU: Metric = Metric {
+    name: "cpu_ns",
+    unit: "ns",
+    better: Better::Lower,
+};
+const MISS_RATIO: Metric = Metric {
+    name: "miss_ratio",
+    unit: "1",
+    better: Better::Lower,
+};
+
+/// How much of everything.
+struct Plan {
+    rounds: usize,
+    /// Operations of each thread in a round.
+    operations: usize,
+    /// Entries that are hit; their cache has room for twice as many.
+    hit_entries: usize,
+    /// Keys that are asked for where some miss; their cache has room for one in a hundred.
+    keys: usize,
+}
+
+impl Plan {
+    fn of(options: &Options) -> Plan {
+        let (rounds, operations) = match (options.tiny, options.quick) {
+            (true, _) => (1, 2_000),
+            (_, true) => (3, 1_000_000),
+            _ => (7, 4_000_000),
+        };
+        let (hit_entries, keys) = if options.tiny {
+            (1_000, 20_000)
+        } else {
+            (50_000, 1_000_000)
+        };
+        Plan {
+            rounds: options.rounds.map_or(rounds, usize::from),
+            operations,
+            hit_entries,
+            keys,
+        }
+    }
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let (plan, cores) = (Plan::of(options), Cores::find()?);
+    let mut measured = Vec::new();
+    for workload in Workload::value_variants() {
+        if options.only.is_empty() || options.only.contains(workload) {
+            measured.push(measure(*workload, &plan, &cores)?);
+        }
+    }
+    let rows: Vec<_> = measured.iter().flat_map(Measured::rows).collect();
+    print!("{}", report::table(&rows));
+    if let Some(path) = &options.json {
+        report::write_json(path, &rows)?;
+    }
+    if rows.is_empty() {
+        bail!("nothing was compared");
+    }
+    Ok(())
+}
+
+fn measure(workload: Workload, plan: &Plan, cores: &Cores) -> Result<Measured> {
+    let hits = matches!(workload, Workload::Hit1Thread | Workload::Hit2Threads);
+    let draws: Vec<Vec<u64>> = (0..workload.threads() as u64)
+        .map(|thread| match hits {
+            true => draws::uniform(plan.hit_entries, plan.operations, thread),
+            false => draws::zipf(plan.keys, plan.operations, thread),
+        })
+        .collect();
+    let context = Context {
+        plan,
+        cores,
+        draws: &draws,
+    };
+    let contenders = if hits {
+        vec![
+            contender("ant-colony", true, context.hits::<AntColony>()),
+            contender("quick_cache", false, context.hits::<QuickCache>()),
+            contender("moka", false, context.hits::<Moka>()),
+        ]
+    } else {
+        vec![
+            contender("ant-colony", true, context.loads::<AntColony>()),
+            contender("quick_cache", false, context.loads::<QuickCache>()),
+            contender("moka", false, context.loads::<Moka>()),
+        ]
+    };
+    let experiment = Experiment {
+        workload: workload.name(),
+        metrics: if hits { &[CPU] } else { &[CPU, MISS_RATIO] },
+        contenders,
+    };
+    experiment.run(plan.rounds)
+}
+
+fn contender<'a>(
+    name: &str,
+    ours: bool,
+    measure: impl FnMut() -> Result<Vec<f64>> + 'a,
+) -> Contender<'a> {
+    Contender {
+        name: name.to_owned(),
+        ours,
+        measure: Box::new(measure),
+    }
+}
+
+/// What all contenders of a workload are given.
+#[derive(Clone, Copy)]
+struct Context<'a> {
+    plan: &'a Plan,
+    cores: &'a Cores,
+    /// The keys that each thread asks for.
+    draws: &'a [Vec<u64>],
+}
+
+impl<'a> Context<'a> {
+    /// All keys are there. The cache is filled when its turn first comes, and stays.
+    fn hits<C: Cache>(self) -> impl FnMut() -> Result<Vec<f64>> + 'a {
+        let mut filled = None;
+        move || {
+            let cache: &C = filled.get_or_insert_with(|| {
+                let cache = C::new(2 * self.plan.hit_entries);
+                (0..self.plan.hit_entries).for_each(|id| cache.insert(draws::key(id), id as u64));
+                cache
+            });
+            let (cpu_ns, missed) = self.run(|keys| {
+                let missed = keys.iter().filter(|&&key| cache.get(key).is_none());
+                missed.count()
+            })?;
+            ensure!(missed == 0, "{missed} keys are not there any more");
+            Ok(vec![cpu_ns])
+        }
+    }
+
+    /// A key that is not there is loaded; the first round, which fills the cache, does not count.
+    fn loads<C: Cache>(self) -> impl FnMut() -> Result<Vec<f64>> + 'a {
+        let mut warm = None;
+        move || {
+            let capacity = self.plan.keys / 100;
+            let once = |cache: &C| {
+                self.run(|keys| {
+                    let mut loaded = 0;
+                    for &key in keys {
+                        let value = cache.get_or_insert(key, || {
+                            loaded += 1;
+                            !key
+                        });
+                        assert_eq!(value, !key, "another key's value");
+                    }
+                    loaded
+                })
+            };
+            if warm.is_none() {
+                let cache = C::new(capacity);
+                once(&cache)?;
+                warm = Some(cache);
+            }
+            let Some(cache) = &warm else {
+                bail!("the cache was just made");
+            };
+            let (cpu_ns, loaded) = once(cache)?;
+            if let Some(len) = cache.exact_len() {
+                ensure!(
+                    len <= capacity,
+                    "{len} entries where {capacity} are allowed"
+                );
+            }
+            let operations = self.plan.operations * self.draws.len();
+            Ok(vec![cpu_ns, loaded as f64 / operations as f64])
+        }
+    }
+
+    /// Has each thread ask for its keys; CPU time per key, and the sum of what `work` returns.
+    fn run(self, work: impl Fn(&[u64]) -> usize + Sync) -> Result<(f64, usize)> {
+        let mut team = Team::new(self.cores);
+        for (thread, draws) in self.draws.iter().enumerate() {
+            let work = &work;
+            team.add(Core::in_turn(thread), move || work(draws));
+        }
+        let operations = (self.plan.operations * self.draws.len()) as u64;
+        let (took, counts) = team.run(operations)?;
+        let cpu_ns = took.cpu.as_secs_f64() * 1e9 / took.operations as f64;
+        Ok((cpu_ns, counts.iter().sum()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workload_has_one_name_everywhere() {
+        for workload in Workload::value_variants() {
+            let value = workload.to_possible_value().expect("none is skipped");
+            assert_eq!(value.get_name(), workload.name());
+        }
+    }
+}
