@@ -30,6 +30,9 @@ const LOCKFREE: [&str; 18] = [
     "ring_1p2c",
 ];
 
+/// Scripts know the workloads of the suite `cache` by these names.
+const CACHE: [&str; 4] = ["hit_1t", "hit_2t", "get_or_insert_1t", "get_or_insert_2t"];
+
 /// Scripts know the workloads of the suite `scheduler` by these names.
 const SCHEDULER: [&str; 25] = [
     "spawn_many_local",
@@ -101,12 +104,12 @@ fn rows_of(json: &Path) -> Vec<Value> {
     rows
 }
 
-#[test]
-fn the_lockfree_suite_compares_something_in_every_workload() {
+/// Runs a suite in its tiniest form; each of its workloads must give a row.
+fn compares_something(suite: &str, workloads: &[&str]) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let json = folder.path().join("rows.json");
     let output = Command::new(HARNESS)
-        .args(["lockfree", "--tiny", "--json"])
+        .args([suite, "--tiny", "--json"])
         .arg(&json)
         .output()
         .expect("the harness runs");
@@ -114,54 +117,27 @@ fn the_lockfree_suite_compares_something_in_every_workload() {
     assert!(output.status.success(), "{progress}");
 
     let rows = rows_of(&json);
-    for workload in LOCKFREE {
+    for &workload in workloads {
         assert!(
             rows.iter().any(|row| row["workload"] == workload),
             "no row of {workload}:\n{progress}"
         );
     }
+}
+
+#[test]
+fn the_lockfree_suite_compares_something_in_every_workload() {
+    compares_something("lockfree", &LOCKFREE);
 }
 
 #[test]
 fn the_cache_suite_compares_something_in_every_workload() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let json = folder.path().join("rows.json");
-    let output = Command::new(HARNESS)
-        .args(["cache", "--tiny", "--json"])
-        .arg(&json)
-        .output()
-        .expect("the harness runs");
-    let progress = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{progress}");
-
-    let rows = rows_of(&json);
-    for workload in ["hit_1t", "hit_2t", "get_or_insert_1t", "get_or_insert_2t"] {
-        assert!(
-            rows.iter().any(|row| row["workload"] == workload),
-            "no row of {workload}:\n{progress}"
-        );
-    }
+    compares_something("cache", &CACHE);
 }
 
 #[test]
 fn the_scheduler_suite_compares_something_in_every_workload() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let json = folder.path().join("rows.json");
-    let output = Command::new(HARNESS)
-        .args(["scheduler", "--tiny", "--json"])
-        .arg(&json)
-        .output()
-        .expect("the harness runs");
-    let progress = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{progress}");
-
-    let rows = rows_of(&json);
-    for workload in SCHEDULER {
-        assert!(
-            rows.iter().any(|row| row["workload"] == workload),
-            "no row of {workload}:\n{progress}"
-        );
-    }
+    compares_something("scheduler", &SCHEDULER);
 }
 
 #[test]

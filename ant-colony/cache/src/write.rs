@@ -222,11 +222,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
             let Some((hash, id)) = state.eviction.next_in_turn() else {
                 continue;
             };
-            let is = |_: &K, entry: &Entry<V>| entry.id == id;
-            let due = |_: &K, entry: &Entry<V>| self.is_due(entry, now);
-            if self.index.find_with(hash as usize, is, due) == Some(true) {
-                self.take(shard, state, hash as usize, id, Cause::Expired, departed);
-            }
+            self.take_if_due(shard, state, hash as usize, id, now, departed);
         }
     }
 
@@ -249,17 +245,30 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         shard.publish(state);
     }
 
+    /// Takes an entry out if it is there and has expired.
+    fn take_if_due<'c>(
+        &'c self,
+        shard: &Shard<K, V>,
+        state: &mut State<K, V>,
+        hash: usize,
+        id: Id,
+        now: u64,
+        departed: &mut Departed<'c, K, V>,
+    ) {
+        let is = |_: &K, entry: &Entry<V>| entry.id == id;
+        let due = |_: &K, entry: &Entry<V>| self.is_due(entry, now);
+        if self.index.find_with(hash, is, due) == Some(true) {
+            self.take(shard, state, hash, id, Cause::Expired, departed);
+        }
+    }
+
     /// An entry was found to have expired. If others write meanwhile, it is left to them.
     #[cold]
     pub(crate) fn expire(&self, hash: usize, id: Id, now: u64) {
         let mut departed = Departed::new();
         let shard = self.shard(hash);
         if let Some(mut state) = shard.try_lock() {
-            let is = |_: &K, entry: &Entry<V>| entry.id == id;
-            let due = |_: &K, entry: &Entry<V>| self.is_due(entry, now);
-            if self.index.find_with(hash, is, due) == Some(true) {
-                self.take(shard, &mut state, hash, id, Cause::Expired, &mut departed);
-            }
+            self.take_if_due(shard, &mut state, hash, id, now, &mut departed);
         }
         self.announce(departed);
     }

@@ -148,7 +148,7 @@ impl Region {
     /// Small pages in a range that huge ones fit into.
     fn aligned(len: usize) -> io::Result<Self> {
         let bytes = rounded(len, HUGE_BYTES)?;
-        let mapped = rounded(bytes, HUGE_BYTES)?
+        let mapped = bytes
             .checked_add(HUGE_BYTES)
             .ok_or(io::ErrorKind::OutOfMemory)?;
         let start = anonymous(mapped, MapFlags::empty())?;

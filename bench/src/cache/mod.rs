@@ -140,38 +140,18 @@ fn measure(workload: Workload, plan: &Plan, cores: &Cores) -> Result<Measured> {
         plan,
         cores,
         draws: &draws,
-    };
-    let contenders = if hits {
-        vec![
-            contender("ant-colony", true, context.hits::<AntColony>()),
-            contender("quick_cache", false, context.hits::<QuickCache>()),
-            contender("moka", false, context.hits::<Moka>()),
-        ]
-    } else {
-        vec![
-            contender("ant-colony", true, context.loads::<AntColony>()),
-            contender("quick_cache", false, context.loads::<QuickCache>()),
-            contender("moka", false, context.loads::<Moka>()),
-        ]
+        hits,
     };
     let experiment = Experiment {
         workload: workload.name(),
         metrics: if hits { &[CPU] } else { &[CPU, MISS_RATIO] },
-        contenders,
+        contenders: vec![
+            context.contender::<AntColony>("ant-colony", true)?,
+            context.contender::<QuickCache>("quick_cache", false)?,
+            context.contender::<Moka>("moka", false)?,
+        ],
     };
     experiment.run(plan.rounds)
-}
-
-fn contender<'a>(
-    name: &str,
-    ours: bool,
-    measure: impl FnMut() -> Result<Vec<f64>> + 'a,
-) -> Contender<'a> {
-    Contender {
-        name: name.to_owned(),
-        ours,
-        measure: Box::new(measure),
-    }
 }
 
 /// What all contenders of a workload are given.
@@ -181,18 +161,29 @@ struct Context<'a> {
     cores: &'a Cores,
     /// The keys that each thread asks for.
     draws: &'a [Vec<u64>],
+    /// Whether all of them are there.
+    hits: bool,
 }
 
 impl<'a> Context<'a> {
-    /// All keys are there. The cache is filled when its turn first comes, and stays.
+    fn contender<C: Cache>(self, name: &str, ours: bool) -> Result<Contender<'a>> {
+        let measure: Box<dyn FnMut() -> Result<Vec<f64>> + 'a> = if self.hits {
+            Box::new(self.hits::<C>())
+        } else {
+            Box::new(self.loads::<C>()?)
+        };
+        Ok(Contender {
+            name: name.to_owned(),
+            ours,
+            measure,
+        })
+    }
+
+    /// All keys are there.
     fn hits<C: Cache>(self) -> impl FnMut() -> Result<Vec<f64>> + 'a {
-        let mut filled = None;
+        let cache = C::new(2 * self.plan.hit_entries);
+        (0..self.plan.hit_entries).for_each(|id| cache.insert(draws::key(id), id as u64));
         move || {
-            let cache: &C = filled.get_or_insert_with(|| {
-                let cache = C::new(2 * self.plan.hit_entries);
-                (0..self.plan.hit_entries).for_each(|id| cache.insert(draws::key(id), id as u64));
-                cache
-            });
             let (cpu_ns, missed) = self.run(|keys| {
                 let missed = keys.iter().filter(|&&key| cache.get(key).is_none());
                 missed.count()
@@ -202,33 +193,13 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// A key that is not there is loaded; the first round, which fills the cache, does not count.
-    fn loads<C: Cache>(self) -> impl FnMut() -> Result<Vec<f64>> + 'a {
-        let mut warm = None;
-        move || {
-            let capacity = self.plan.keys / 100;
-            let once = |cache: &C| {
-                self.run(|keys| {
-                    let mut loaded = 0;
-                    for &key in keys {
-                        let value = cache.get_or_insert(key, || {
-                            loaded += 1;
-                            !key
-                        });
-                        assert_eq!(value, !key, "another key's value");
-                    }
-                    loaded
-                })
-            };
-            if warm.is_none() {
-                let cache = C::new(capacity);
-                once(&cache)?;
-                warm = Some(cache);
-            }
-            let Some(cache) = &warm else {
-                bail!("the cache was just made");
-            };
-            let (cpu_ns, loaded) = once(cache)?;
+    /// A key that is not there is loaded; the cache has seen all of them once before that counts.
+    fn loads<C: Cache>(self) -> Result<impl FnMut() -> Result<Vec<f64>> + 'a> {
+        let capacity = self.plan.keys / 100;
+        let cache = C::new(capacity);
+        self.load(&cache)?;
+        Ok(move || {
+            let (cpu_ns, loaded) = self.load(&cache)?;
             if let Some(len) = cache.exact_len() {
                 ensure!(
                     len <= capacity,
@@ -237,7 +208,22 @@ impl<'a> Context<'a> {
             }
             let operations = self.plan.operations * self.draws.len();
             Ok(vec![cpu_ns, loaded as f64 / operations as f64])
-        }
+        })
+    }
+
+    /// Asks for all keys; CPU time per key, and how many were loaded.
+    fn load<C: Cache>(self, cache: &C) -> Result<(f64, usize)> {
+        self.run(|keys| {
+            let mut loaded = 0;
+            for &key in keys {
+                let value = cache.get_or_insert(key, || {
+                    loaded += 1;
+                    !key
+                });
+                assert_eq!(value, !key, "another key's value");
+            }
+            loaded
+        })
     }
 
     /// Has each thread ask for its keys; CPU time per key, and the sum of what `work` returns.

@@ -3,6 +3,8 @@
 
 use std::io::{ErrorKind, Write};
 
+use serde::Serialize;
+
 use crate::failure::Failure;
 
 /// Writes `text` to standard output.
@@ -14,4 +16,13 @@ pub(crate) fn write(text: &[u8]) -> Result<(), Failure> {
         )),
         _ => Ok(()),
     }
+}
+
+/// Writes `value` as JSON, for scripts.
+pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let mut text = serde_json::to_vec_pretty(value).map_err(|error| {
+        Failure::failed(format!("cannot write the result as JSON: {error}"), "")
+    })?;
+    text.push(b'\n');
+    write(&text)
 }

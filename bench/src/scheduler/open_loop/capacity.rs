@@ -99,20 +99,15 @@ fn bears(
         Scale::Quick => (6, 2, 2_000),
         Scale::Tiny => (1, 1, 50),
     };
-    let law = Law {
-        load,
-        mean_service: Duration::from_micros(mean_micros),
-        service: |random, mean| Duration::from_secs_f64(random.exponential(mean.as_secs_f64())),
-    };
-    let mean = law.mean_service.as_secs_f64();
+    let law = Law::exponential(load, Duration::from_micros(mean_micros));
     let mut kept = 0;
     for done in 0..windows {
         if kept == enough || kept + windows - done < enough {
             break;
         }
         let served = law.run(crowd, requests, random)?;
-        let in_services = |latency: Duration| latency.as_secs_f64() / mean;
-        let mut latencies: Vec<f64> = served.iter().map(|(_, late)| in_services(*late)).collect();
+        let in_services = served.iter().map(|(_, late)| law.in_services(*late));
+        let mut latencies: Vec<f64> = in_services.collect();
         if quantile(&mut latencies, 0.99) <= P99_MAX_SERVICES {
             kept += 1;
         }

@@ -59,18 +59,12 @@ fn real(plan: &Plan) -> Result<Vec<f64>> {
     let mut random = Random::new(11);
     let mut figures = Vec::new();
     for load in LOADS {
-        let law = Law {
-            load,
-            mean_service: Duration::from_nanos(MEAN_SERVICE_NS),
-            service: |random, mean| Duration::from_secs_f64(random.exponential(mean.as_secs_f64())),
-        };
+        let law = Law::exponential(load, Duration::from_nanos(MEAN_SERVICE_NS));
         let (mut means, mut p99s) = (Vec::new(), Vec::new());
         for _ in 0..windows {
             let served = law.run(&crowd, requests, &mut random)?;
-            let in_services =
-                |latency: Duration| latency.as_secs_f64() / law.mean_service.as_secs_f64();
-            let mut latencies: Vec<f64> =
-                served.iter().map(|(_, late)| in_services(*late)).collect();
+            let in_services = served.iter().map(|(_, late)| law.in_services(*late));
+            let mut latencies: Vec<f64> = in_services.collect();
             means.push(latencies.iter().sum::<f64>() / latencies.len() as f64);
             p99s.push(quantile(&mut latencies, 0.99));
         }

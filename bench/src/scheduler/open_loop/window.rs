@@ -44,6 +44,20 @@ pub(super) struct Law {
 }
 
 impl Law {
+    /// Exponential service times.
+    pub(super) fn exponential(load: f64, mean_service: Duration) -> Law {
+        Law {
+            load,
+            mean_service,
+            service: |random, mean| Duration::from_secs_f64(random.exponential(mean.as_secs_f64())),
+        }
+    }
+
+    /// In mean service times.
+    pub(super) fn in_services(&self, latency: Duration) -> f64 {
+        latency.as_secs_f64() / self.mean_service.as_secs_f64()
+    }
+
     /// Plans `count` requests.
     fn plan(&self, count: usize, random: &mut Random) -> Vec<Arrival> {
         let gap = self.mean_service.as_secs_f64() / (2.0 * self.load);
@@ -188,11 +202,7 @@ mod tests {
 
     #[test]
     fn arrivals_come_as_fast_as_the_load_says() {
-        let law = Law {
-            load: 0.5,
-            mean_service: Duration::from_micros(10),
-            service: |random, mean| Duration::from_secs_f64(random.exponential(mean.as_secs_f64())),
-        };
+        let law = Law::exponential(0.5, Duration::from_micros(10));
         let arrivals = law.plan(100_000, &mut Random::new(1));
         let span = arrivals[99_999].at.as_secs_f64();
         assert!((span - 1.0).abs() < 0.02, "{span}");

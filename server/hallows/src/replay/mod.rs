@@ -10,7 +10,6 @@ mod table;
 
 use ant_colony_sim::{Job, Row, Trace, TraceError, replay};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
 
 pub(crate) use args::ReplayArgs;
 
@@ -36,13 +35,13 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), Failure> {
     if args.against_fifo {
         let gains = summary::against_fifo(&rows);
         return if args.json {
-            json(&gains)
+            stdout::json(&gains)
         } else {
             stdout::write(table::gains(&gains).as_bytes())
         };
     }
     if args.json {
-        json(&rows)
+        stdout::json(&rows)
     } else {
         stdout::write(text.as_bytes())
     }
@@ -98,14 +97,6 @@ fn progress(trace: usize, traces: usize) -> ProgressBar {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }
-}
-
-fn json(value: &impl Serialize) -> Result<(), Failure> {
-    let mut text = serde_json::to_vec_pretty(value).map_err(|error| {
-        Failure::failed(format!("cannot write the result as JSON: {error}"), "")
-    })?;
-    text.push(b'\n');
-    stdout::write(&text)
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &SimArgs) -> Result<(), Failure> {
     if args.ablation {
         let rows = ablate(&cells, args.seeds);
         return if args.json {
-            json(&rows)
+            stdout::json(&rows)
         } else {
             stdout::write(table::ablation(&rows, cells.len()).as_bytes())
         };
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &SimArgs) -> Result<(), Failure> {
         plot::draw(&report.cells, file)?;
     }
     if args.json {
-        json(&report)
+        stdout::json(&report)
     } else {
         stdout::write(table::sweep(&report.cells).as_bytes())
     }
@@ -114,12 +114,4 @@ fn progress(runs: usize) -> ProgressBar {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }
-}
-
-fn json(value: &impl Serialize) -> Result<(), Failure> {
-    let mut text = serde_json::to_vec_pretty(value).map_err(|error| {
-        Failure::failed(format!("cannot write the result as JSON: {error}"), "")
-    })?;
-    text.push(b'\n');
-    stdout::write(&text)
 }
