@@ -162,6 +162,17 @@ impl Workload {
             Workload::SignalCost => signal_cost::signal_cost(),
         }
     }
+
+    /// A peer that cannot do it anywhere, and why.
+    fn absent(self) -> Option<String> {
+        match self {
+            Workload::OpenLoopExp10us | Workload::OpenLoopExp25us | Workload::OpenLoopExp100us => {
+                let why = open_loop::NO_SPARGIO;
+                Some(format!("spargio on {}: {why}", self.name()))
+            }
+            _ => None,
+        }
+    }
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -196,6 +207,7 @@ fn compare(options: &Options, plan: &Plan, rounds: usize) -> Result<()> {
     let (mut rows, mut absent) = (Vec::new(), Vec::new());
     for workload in Workload::value_variants() {
         if options.only.is_empty() || options.only.contains(workload) {
+            absent.extend(workload.absent());
             for league in workload.leagues() {
                 rows.extend(compare_league(
                     *workload,

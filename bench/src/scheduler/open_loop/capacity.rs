@@ -1,8 +1,13 @@
 //! The highest load at which 99% of the requests are answered within ten mean service times, found
 //! by halving the interval; reported as a part of what an ideal pair of servers with one queue and
 //! no overhead bears.
+//!
+//! A search is short, so that ten rounds of all take minutes. That flatters everyone alike: some
+//! windows of several must keep the limit, and the luckiest of short windows keep it at more than the
+//! load that an endless one would bear. By this measure the ideal pair itself reaches about 1.07 of
+//! its bound, and 1.1 with services of 100 us.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
@@ -11,7 +16,7 @@ use crate::random::Random;
 use crate::scheduler::contender::{League, ours, peer};
 use crate::scheduler::plan::{Plan, Scale};
 use crate::scheduler::runtimes::{
-    Beehive, Compio, Glommio, Local, Monoio, Nio, Shared, Smol, Spargio, Tokio, TokioCurrentThread,
+    Beehive, Compio, Glommio, Local, Monoio, Nio, Shared, Smol, Tokio, TokioCurrentThread,
 };
 
 use super::crowd::{Apart, Crowd, Together};
@@ -28,7 +33,17 @@ const METRICS: &[Metric] = &[Metric {
     better: Better::Higher,
 }];
 
-/// `$measure` with mean service times in microseconds, for every runtime.
+/// Loads between which it is looked for. Nobody bears the second for long; who does not bear the first
+/// is said to.
+const LOADS: (f64, f64) = (0.1, 0.9);
+/// A search that has not ended after this yields the highest load that was borne until then.
+const SEARCH_MAX: Duration = Duration::from_secs(4);
+
+/// Why spargio is left out.
+pub(in crate::scheduler) const NO_SPARGIO: &str = "a shard begins no task while another one yields, \
+    as the source of arrivals does; it bears no load";
+
+/// Searches with a mean service time in microseconds, for every runtime that bears any load.
 macro_rules! league {
     ($micros:literal) => {{
         fn together<R: Shared>(plan: &Plan) -> Result<Vec<f64>> {
@@ -44,7 +59,6 @@ macro_rules! league {
                 peer("tokio", together::<Tokio>),
                 peer("smol", together::<Smol>),
                 peer("nio", together::<Nio>),
-                peer("spargio", together::<Spargio>),
                 peer("tokio-current-thread", apart::<TokioCurrentThread>),
                 peer("glommio", apart::<Glommio>),
                 peer("monoio", apart::<Monoio>),
@@ -66,53 +80,81 @@ pub(in crate::scheduler) fn exponential_100us() -> Vec<League> {
     league!(100)
 }
 
+/// How much is tried.
+struct Effort {
+    /// Halvings of the interval.
+    steps: u32,
+    /// Windows for each load, and how many of them must keep the limit. Not most of them: one moment
+    /// in which the machine is elsewhere makes more than 1% of a window late, and it never makes a
+    /// request early.
+    windows: u32,
+    enough: u32,
+    /// Requests of a window.
+    requests: usize,
+}
+
+impl Effort {
+    fn new(scale: Scale, mean_micros: u64) -> Effort {
+        let [steps, windows, enough] = match scale {
+            Scale::Full | Scale::Quick => [6, 5, 2],
+            Scale::Tiny => [2, 1, 1],
+        };
+        let requests = match scale {
+            // The slower they are served the longer a window takes.
+            Scale::Full if mean_micros < 100 => 4_000,
+            Scale::Full | Scale::Quick => 2_000,
+            Scale::Tiny => 50,
+        };
+        Effort {
+            steps,
+            windows,
+            enough,
+            requests,
+        }
+    }
+}
+
 fn search(scale: Scale, mean_micros: u64, crowd: &dyn Crowd) -> Result<Vec<f64>> {
-    // Halvings of the interval from 0 to 1.
-    let steps = match scale {
-        Scale::Full | Scale::Quick => 7,
-        Scale::Tiny => 2,
-    };
+    let effort = Effort::new(scale, mean_micros);
+    let end = Instant::now() + SEARCH_MAX;
     let mut random = Random::new(9);
-    let (mut borne, mut failed) = (0.0, 1.0);
-    for _ in 0..steps {
+    let (mut borne, mut failed) = LOADS;
+    for _ in 0..effort.steps {
         let load = f64::midpoint(borne, failed);
-        if bears(load, mean_micros, scale, crowd, &mut random)? {
-            borne = load;
-        } else {
-            failed = load;
+        let law = Law::exponential(load, Duration::from_micros(mean_micros));
+        match bears(&law, &effort, crowd, &mut random, end)? {
+            Some(true) => borne = load,
+            Some(false) => failed = load,
+            None => return Ok(vec![borne / CENTRAL_QUEUE_LOAD]),
         }
     }
     Ok(vec![f64::midpoint(borne, failed) / CENTRAL_QUEUE_LOAD])
 }
 
-/// Whether some windows of several keep the limit. Not most of them: one moment in which the machine
-/// is elsewhere makes more than 1% of a window late, and it never makes a request early.
+/// Whether enough windows keep the limit; `None` if that is not known in time.
 fn bears(
-    load: f64,
-    mean_micros: u64,
-    scale: Scale,
+    law: &Law,
+    effort: &Effort,
     crowd: &dyn Crowd,
     random: &mut Random,
-) -> Result<bool> {
-    let (windows, enough, requests) = match scale {
-        Scale::Full => (9, 3, 4_000),
-        Scale::Quick => (6, 2, 2_000),
-        Scale::Tiny => (1, 1, 50),
-    };
-    let law = Law::exponential(load, Duration::from_micros(mean_micros));
+    end: Instant,
+) -> Result<Option<bool>> {
     let mut kept = 0;
-    for done in 0..windows {
-        if kept == enough || kept + windows - done < enough {
+    for done in 0..effort.windows {
+        if kept == effort.enough || kept + effort.windows - done < effort.enough {
             break;
         }
-        let served = law.run(crowd, requests, random)?;
+        if Instant::now() >= end {
+            return Ok(None);
+        }
+        let served = law.run(crowd, effort.requests, random)?;
         let in_services = served.iter().map(|(_, late)| law.in_services(*late));
         let mut latencies: Vec<f64> = in_services.collect();
         if quantile(&mut latencies, 0.99) <= P99_MAX_SERVICES {
             kept += 1;
         }
     }
-    Ok(kept == enough)
+    Ok(Some(kept == effort.enough))
 }
 
 #[cfg(test)]
@@ -151,7 +193,38 @@ mod tests {
 
     #[test]
     fn an_ideal_pair_of_servers_bears_what_the_formula_says() {
-        let part = search(Scale::Full, 10, &Ideal).expect("nothing fails")[0];
-        assert!((0.97..1.05).contains(&part), "{part}");
+        for mean_micros in [10, 25, 100] {
+            let part = search(Scale::Full, mean_micros, &Ideal).expect("nothing fails")[0];
+            assert!((0.98..1.14).contains(&part), "{mean_micros} us: {part}");
+        }
+    }
+
+    /// Keeps all waiting.
+    struct Overloaded;
+
+    impl Crowd for Overloaded {
+        fn serve(&self, window: &'static Window) -> Result<()> {
+            (0..window.arrivals().len()).for_each(|index| window.finish(index, LATE));
+            Ok(())
+        }
+    }
+
+    const LATE: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn who_bears_nothing_is_said_to_bear_the_least_load() {
+        let part = search(Scale::Quick, 10, &Overloaded).expect("nothing fails")[0];
+        assert!((0.13..0.15).contains(&part), "{part}");
+    }
+
+    #[test]
+    fn a_search_without_time_yields_what_was_borne_until_then() {
+        let (law, effort) = (
+            Law::exponential(0.5, Duration::from_micros(10)),
+            Effort::new(Scale::Quick, 10),
+        );
+        let past = Instant::now();
+        let answer = bears(&law, &effort, &Ideal, &mut Random::new(9), past);
+        assert_eq!(answer.expect("nothing fails"), None);
     }
 }

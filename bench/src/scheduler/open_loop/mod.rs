@@ -16,5 +16,5 @@ mod model;
 mod window;
 
 pub(super) use bimodal::slowdown;
-pub(super) use capacity::{exponential_10us, exponential_25us, exponential_100us};
+pub(super) use capacity::{NO_SPARGIO, exponential_10us, exponential_25us, exponential_100us};
 pub(super) use model::simulated;
