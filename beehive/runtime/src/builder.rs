@@ -186,7 +186,8 @@ impl Builder {
     }
 
     /// What to do when a poll has lasted too long; by default, a warning by `tracing`. It is called on
-    /// the monitor's thread, once per stall, and should be quick: no other stall is seen meanwhile.
+    /// the monitor's thread, once per stall, and should be quick: no other stall is seen meanwhile. If it
+    /// panics, the monitor goes on.
     #[must_use]
     pub fn on_stall(mut self, hook: impl Fn(&Stall) + Send + Sync + 'static) -> Self {
         self.on_stall = Hook::new(hook);

@@ -160,3 +160,31 @@ fn a_monitor_that_sleeps_wakes_for_the_next_stall() {
         assert!(reports.recv_timeout(NEVER).is_ok());
     });
 }
+
+#[test]
+fn after_a_hook_that_panics_stalls_are_still_noticed() {
+    let (report, reports) = channel();
+    let report = Mutex::new(report);
+    let runtime = Runtime::builder()
+        .workers(1)
+        .pin(false)
+        .stall_threshold(Some(Duration::from_millis(2)))
+        .on_stall(move |stall| {
+            report.lock().unwrap().send(stall.name.clone()).unwrap();
+            panic!("on purpose");
+        })
+        .build()
+        .unwrap();
+    let reports = Arc::new(Mutex::new(reports));
+    runtime.block_on(async {
+        for name in ["first", "second"] {
+            let reports = reports.clone();
+            let task = spawn_with(TaskOptions::new().name(name), async move {
+                let reports = reports.lock().unwrap();
+                let named = |reported: Option<_>| reported.as_deref() == Some(name);
+                std::iter::from_fn(|| reports.recv_timeout(NEVER).ok()).any(named)
+            });
+            assert!(task.await.unwrap(), "the stall of {name} was not reported");
+        }
+    });
+}

@@ -29,6 +29,7 @@ mod thread;
 pub(crate) mod watch;
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,8 +78,9 @@ impl Hook {
         Self(Arc::new(hook))
     }
 
+    /// A panic of the hook ends here: it has been reported, and the caller is still needed.
     fn call(&self, stall: &Stall) {
-        (self.0)(stall);
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.0)(stall)));
     }
 }
 
