@@ -27,6 +27,7 @@ use beehive_policy::{
     Aggregate, Class, Domain, Help, LoadSignal, Moment, Nanos, Placement, Queue, Tier, Topology,
     View, WorkerId,
 };
+use beehive_task::drain::Drain;
 use beehive_task::idle::Idle;
 use beehive_task::list::TaskList;
 use beehive_task::live::LiveSet;
@@ -89,8 +90,8 @@ pub(crate) struct Shared {
     failed: AtomicBool,
     /// No worker will run a task again.
     closed: AtomicBool,
-    /// A thread drops the stealable tasks from outside, for all that queue any.
-    draining: AtomicBool,
+    /// Of tasks that nobody may run any more.
+    draining: Drain,
     /// Wakes the monitor.
     pub(crate) alarm: Alarm,
     /// Whether connections that can move are told to.
@@ -136,7 +137,7 @@ impl Shared {
             panics: Panics::default(),
             failed: AtomicBool::new(false),
             closed: AtomicBool::new(false),
-            draining: AtomicBool::new(false),
+            draining: Drain::new(),
             alarm: Alarm::default(),
             balance,
             outside: Mutex::new(Outside {
@@ -397,16 +398,14 @@ impl Shared {
     /// dropping a task may wake another one, and a long chain of them must not be dropped by
     /// recursion.
     fn drain(&self) {
-        while self.has_doomed() && !self.draining.swap(true, SeqCst) {
-            while self.has_doomed() {
-                drop(self.discarded.take_all());
-                if self.closed.load(SeqCst) {
-                    drop(self.entrance.take(1, usize::MAX));
-                    self.others.drop_all();
-                }
+        let drop_doomed = || {
+            drop(self.discarded.take_all());
+            if self.closed.load(SeqCst) {
+                drop(self.entrance.take(1, usize::MAX));
+                self.others.drop_all();
             }
-            self.draining.store(false, SeqCst);
-        }
+        };
+        self.draining.run(|| self.has_doomed(), drop_doomed);
     }
 
     /// Whether there are tasks that nobody may run any more.

@@ -221,8 +221,7 @@ impl Worker {
         );
         CURRENT.set(Rc::as_ptr(&worker));
         budget::enter();
-        worker.remote.watch.start();
-        worker.shared.alarm.worker_resumed();
+        worker.shared.alarm.worker_starts(&worker.remote.watch);
         // SAFETY: `Running` leaves when it is dropped, on this thread, and keeps the worker until then.
         unsafe { worker.fork.enter() };
         let running = Running { worker };

@@ -2,34 +2,28 @@
 //!
 //! An order by deadline and stealing from either end do not go together without a lock. It is held
 //! for a few instructions; whether there is anything to take, and when it is due, is known without
-//! it. There is no bound, so no task needs another place.
-
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+//! it, by the protocol of [`beehive_task::glance`]. There is no bound, so no task needs another place.
 
 use beehive_policy::{DeadlineQueue, Nanos};
+use beehive_task::glance::Glance;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::options::Task;
 
 /// Most tasks that a thief takes at once.
 const STOLEN_MAX: usize = 32;
-/// Stands for a due time where there is no task.
-const NOTHING: u64 = u64::MAX;
 
 /// A queue by due time that several threads share.
 pub(crate) struct SharedQueue {
     tasks: Mutex<DeadlineQueue<Task>>,
-    /// When the first task is due, and how many there are: written under the lock.
-    first_due: AtomicU64,
-    len: AtomicU32,
+    glance: Glance,
 }
 
 impl SharedQueue {
     pub(crate) fn new() -> Self {
         Self {
             tasks: Mutex::new(DeadlineQueue::new()),
-            first_due: AtomicU64::new(NOTHING),
-            len: AtomicU32::new(0),
+            glance: Glance::new(),
         }
     }
 
@@ -75,22 +69,20 @@ impl SharedQueue {
     }
 
     fn note(&self, tasks: &MutexGuard<'_, DeadlineQueue<Task>>) {
-        let due = tasks.first_due().map_or(NOTHING, |due| due.0);
-        self.first_due.store(due, Relaxed);
-        self.len.store(tasks.len() as u32, Relaxed);
+        let due = tasks.first_due().map(|due| due.0);
+        self.glance.note(due, tasks.len());
     }
 
     /// When the first task is due; approximate while others push or pop.
     pub(crate) fn first_due(&self) -> Option<Nanos> {
-        let due = self.first_due.load(Relaxed);
-        (due != NOTHING).then_some(Nanos(due))
+        self.glance.first_due().map(Nanos)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.glance.is_empty()
     }
 
     pub(crate) fn len(&self) -> u32 {
-        self.len.load(Relaxed)
+        self.glance.len()
     }
 }

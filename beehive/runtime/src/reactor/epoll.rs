@@ -17,6 +17,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use beehive_policy::{Activity, Wait};
+pub(crate) use beehive_task::readiness::Direction;
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -29,13 +30,6 @@ use super::{Census, Counted, drain};
 const EVENTS_MAX: usize = 256;
 /// The number of the eventfd that other threads wake this one with.
 const WAKE: u64 = u64::MAX;
-
-/// One of the two directions of a source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Direction {
-    Read,
-    Write,
-}
 
 /// Names a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

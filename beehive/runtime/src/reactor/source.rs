@@ -10,10 +10,10 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use beehive_task::readiness::{Direction, Place, Seen};
 use hallows_lockfree::wait::poll_budget;
 
-use super::epoll::Direction;
-use super::watch::{Place, Readiness, Seen};
+use super::watch::Readiness;
 
 /// A file in non-blocking mode with its readiness.
 pub(crate) struct Source<T: AsFd> {
@@ -94,7 +94,7 @@ impl<T: AsFd> Source<T> {
                     .as_ref()
                     .is_ok_and(|&count| 0 < count && count < wanted)
                 {
-                    self.readiness.drained(direction, seen);
+                    self.readiness.state().drained(direction, seen);
                 }
                 return Poll::Ready(result);
             }
@@ -144,10 +144,10 @@ impl<T: AsFd> Source<T> {
         direction: Direction,
         operation: impl FnOnce(&T) -> io::Result<R>,
     ) -> io::Result<R> {
-        let seen = self.readiness.now();
+        let seen = self.readiness.state().now();
         let result = operation(self.get());
         if result.as_ref().is_err_and(would_block) {
-            self.readiness.exhausted(direction, seen);
+            self.readiness.state().exhausted(direction, seen);
         }
         result
     }
@@ -160,7 +160,7 @@ impl<T: AsFd> Source<T> {
     ) -> Option<io::Result<R>> {
         match operation(self.get()) {
             Err(error) if would_block(&error) => {
-                self.readiness.exhausted(direction, seen);
+                self.readiness.state().exhausted(direction, seen);
                 None
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => None,

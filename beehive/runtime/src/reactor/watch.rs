@@ -2,17 +2,8 @@
 //!
 //! A [`Watch`] is the part of one worker's reactor that other threads may reach: an epoll instance
 //! (edge triggered) and the [`Readiness`] of each file it watches. On the epoll reactor it is the
-//! reactor's own instance; on io_uring it is one more, which the ring polls.
-//!
-//! Protocol. A task must never wait for an edge that has been.
-//! 1. A task reads the state; if its direction is ready, it tries the system call.
-//! 2. If that would block, it clears the direction, but only if no event has come since step 1,
-//!    which the count of events in the state tells. It goes back to 1.
-//! 3. If the direction is not ready, the task takes the lock, begins the watch if there is none,
-//!    looks at the state once more, and leaves its waker.
-//! 4. An event first sets the state, then takes the lock and the wakers.
-//!
-//! Either step 3 sees the state of step 4, or step 4 finds the waker of step 3.
+//! reactor's own instance; on io_uring it is one more, which the ring polls. How a task waits for an
+//! event is the protocol of [`beehive_task::readiness`].
 //!
 //! A file is watched by the worker on which a task first had to wait for it, its home. When that
 //! worker stops, its files lose their home, count as ready and wake their tasks, which find a new
@@ -23,9 +14,9 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::AcqRel, Ordering::Acquire};
 use std::task::{Context, Waker};
 
+use beehive_task::readiness::{Direction, Event as News, Place, Seen, State, Waiters};
 use parking_lot::Mutex;
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
@@ -33,7 +24,6 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use slab::Slab;
 
-use super::epoll::Direction;
 use super::{Census, Counted};
 use crate::worker;
 
@@ -41,15 +31,6 @@ use crate::worker;
 pub(crate) const SHARED: u64 = 1 << 32;
 /// Events taken by one system call.
 const EVENTS_MAX: usize = 256;
-
-/// The direction may be tried.
-const READ: u64 = 1;
-const WRITE: u64 = 1 << 1;
-/// No further edge will come in this direction: the peer has closed, or an error is pending.
-const READ_CLOSED: u64 = 1 << 2;
-const WRITE_CLOSED: u64 = 1 << 3;
-/// One in the count of events, which fills the upper bits.
-const EVENT: u64 = 1 << 4;
 
 /// A worker's watch over files.
 pub(crate) struct Watch {
@@ -187,52 +168,29 @@ impl Home {
 #[derive(Default)]
 struct Waiting {
     home: Option<Home>,
-    /// Of `poll` methods, one for each direction.
-    reader: Option<Waker>,
-    writer: Option<Waker>,
-    /// Of futures, which leave when they are dropped.
-    futures: Slab<(Direction, Option<Waker>)>,
+    waiters: Waiters,
 }
 
-/// What is known of one file.
+/// What is known of one file, and who waits for it.
 pub(crate) struct Readiness {
-    state: AtomicU64,
+    state: State,
     waiting: Mutex<Waiting>,
 }
 
-/// The state by which a direction was found ready.
-#[derive(Clone, Copy)]
-pub(crate) struct Seen(u64);
-
-/// Where a task leaves its waker.
-pub(crate) enum Place<'a> {
-    /// The one of the direction; it displaces, and wakes, another task's.
-    Direction,
-    /// The future's own, once it has one.
-    Future(&'a mut Option<usize>),
-}
-
 impl Readiness {
-    /// Both directions count as ready until they prove not to be.
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
-            state: AtomicU64::new(READ | WRITE),
+            state: State::new(),
             waiting: Mutex::default(),
         })
     }
 
-    /// The present state, ready or not.
-    pub(crate) fn now(&self) -> Seen {
-        Seen(self.state.load(Acquire))
+    pub(crate) fn state(&self) -> &State {
+        &self.state
     }
 
-    fn seen(&self, direction: Direction) -> Option<Seen> {
-        let state = self.state.load(Acquire);
-        let (ready, closed) = bits(direction);
-        (state & (ready | closed) != 0).then_some(Seen(state))
-    }
-
-    /// Tells whether the direction is ready, or leaves the task's waker.
+    /// Tells whether the direction is ready, or leaves the task's waker; it wakes another task whose
+    /// place it takes.
     pub(crate) fn ready_or_wait(
         self: &Arc<Self>,
         fd: BorrowedFd<'_>,
@@ -240,71 +198,35 @@ impl Readiness {
         cx: &Context<'_>,
         place: Place<'_>,
     ) -> io::Result<Option<Seen>> {
-        if let Some(seen) = self.seen(direction) {
-            return Ok(Some(seen));
+        let seen = self.state.seen(direction);
+        if seen.is_some() {
+            return Ok(seen);
         }
         let mut waiting = self.waiting.lock();
         if waiting.home.is_none() {
             waiting.home = Some(Home::here(fd, self)?);
         }
-        if let Some(seen) = self.seen(direction) {
-            return Ok(Some(seen));
-        }
-        let displaced = waiting.leave(direction, cx, place);
+        let left = waiting.waiters.wait(&self.state, direction, cx, place);
         drop(waiting);
-        displaced.into_iter().for_each(Waker::wake);
-        Ok(None)
-    }
-
-    /// An operation would have blocked: the direction is not ready, unless an event came meanwhile.
-    pub(crate) fn exhausted(&self, direction: Direction, seen: Seen) {
-        let (ready, closed) = bits(direction);
-        self.clear(ready | closed, seen);
-    }
-
-    /// A read or write did less than it could: the next one would block, unless the direction is
-    /// closed, for which there will be no further edge.
-    pub(crate) fn drained(&self, direction: Direction, seen: Seen) {
-        let (ready, closed) = bits(direction);
-        if seen.0 & closed == 0 {
-            self.clear(ready, seen);
+        match left {
+            Err(seen) => Ok(Some(seen)),
+            Ok(displaced) => {
+                displaced.into_iter().for_each(Waker::wake);
+                Ok(None)
+            }
         }
-    }
-
-    fn clear(&self, bits: u64, seen: Seen) {
-        let same = |state: u64| (state / EVENT == seen.0 / EVENT).then_some(state & !bits);
-        let _ = self.state.fetch_update(AcqRel, Acquire, same);
     }
 
     fn notify(&self, flags: EventFlags, ready: &mut Vec<Waker>) {
-        let hang_up = flags.intersects(EventFlags::HUP | EventFlags::ERR);
-        let mut set = 0;
-        if hang_up || flags.intersects(EventFlags::RDHUP) {
-            set |= READ | READ_CLOSED;
-        }
-        if flags.contains(EventFlags::IN) {
-            set |= READ;
-        }
-        if hang_up {
-            set |= WRITE | WRITE_CLOSED;
-        }
-        if flags.contains(EventFlags::OUT) {
-            set |= WRITE;
-        }
-        self.add(set);
-        self.waiting.lock().take(set, ready);
-    }
-
-    fn add(&self, set: u64) {
-        let add = |state: u64| Some((state | set).wrapping_add(EVENT));
-        let _ = self.state.fetch_update(AcqRel, Acquire, add);
+        let told = self.state.tell(news(flags));
+        self.waiting.lock().waiters.take(told, ready);
     }
 
     fn lose_home(&self, ready: &mut Vec<Waker>) {
         let mut waiting = self.waiting.lock();
         let home = waiting.home.take();
-        self.add(READ | WRITE);
-        waiting.take(READ | WRITE, ready);
+        let told = self.state.tell(News::BOTH);
+        waiting.waiters.take(told, ready);
         drop(waiting);
         drop(home);
     }
@@ -322,47 +244,26 @@ impl Readiness {
 
     /// A future no longer waits.
     pub(crate) fn forget_future(&self, key: usize) {
-        let waker = self.waiting.lock().futures.try_remove(key);
+        let waker = self.waiting.lock().waiters.forget(key);
         drop(waker);
     }
 }
 
-impl Waiting {
-    /// Keeps the task's waker; gives one that it displaces and that must be woken.
-    fn leave(&mut self, direction: Direction, cx: &Context<'_>, place: Place<'_>) -> Option<Waker> {
-        let slot = match (place, direction) {
-            (Place::Direction, Direction::Read) => &mut self.reader,
-            (Place::Direction, Direction::Write) => &mut self.writer,
-            (Place::Future(key), _) => {
-                let key = *key.get_or_insert_with(|| self.futures.insert((direction, None)));
-                &mut self.futures[key].1
-            }
-        };
-        match slot {
-            Some(waker) if waker.will_wake(cx.waker()) => None,
-            slot => slot.replace(cx.waker().clone()),
-        }
+/// What the flags of epoll tell.
+fn news(flags: EventFlags) -> News {
+    let mut news = News::default();
+    if flags.contains(EventFlags::IN) {
+        news = news.ready(Direction::Read);
     }
-
-    fn take(&mut self, set: u64, ready: &mut Vec<Waker>) {
-        if set & READ != 0 {
-            ready.extend(self.reader.take());
-        }
-        if set & WRITE != 0 {
-            ready.extend(self.writer.take());
-        }
-        for (_, (direction, waker)) in &mut self.futures {
-            if set & bits(*direction).0 != 0 {
-                ready.extend(waker.take());
-            }
-        }
+    if flags.contains(EventFlags::OUT) {
+        news = news.ready(Direction::Write);
     }
-}
-
-/// The bits of a direction: ready, closed.
-fn bits(direction: Direction) -> (u64, u64) {
-    match direction {
-        Direction::Read => (READ, READ_CLOSED),
-        Direction::Write => (WRITE, WRITE_CLOSED),
+    let hang_up = flags.intersects(EventFlags::HUP | EventFlags::ERR);
+    if hang_up || flags.intersects(EventFlags::RDHUP) {
+        news = news.closed(Direction::Read);
     }
+    if hang_up {
+        news = news.closed(Direction::Write);
+    }
+    news
 }

@@ -1,13 +1,6 @@
 //! The thread that looks at the workers.
 //!
-//! Protocol of its sleep. Nothing must stall while the monitor sleeps.
-//! 1. When all workers have waited for a while, the monitor sets `asleep`, then looks at all workers
-//!    once more, and sleeps only if all of them still wait.
-//! 2. A worker that ends its wait says so (`Watch::resume`), then looks at `asleep`; if it is set, it
-//!    wakes the monitor.
-//!
-//! All four are sequentially consistent: either the monitor sees the worker, or the worker sees that
-//! it is asleep.
+//! How it sleeps while no worker does anything is the protocol of [`beehive_task::progress`].
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -16,9 +9,11 @@ use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use beehive_policy::WorkerId;
+use beehive_task::progress;
 
 use super::detect::{Detector, Verdict};
 use super::thread::{self, Times};
+use super::watch::Watch;
 use super::{Hook, Stall};
 use crate::shared::Shared;
 
@@ -30,15 +25,23 @@ const LINGER: Duration = Duration::from_secs(1);
 /// How workers wake a monitor that sleeps.
 #[derive(Default)]
 pub(crate) struct Alarm {
-    asleep: AtomicBool,
+    sleep: progress::Alarm,
     stop: AtomicBool,
+    /// Known before the monitor first sleeps.
     monitor: OnceLock<Thread>,
 }
 
 impl Alarm {
+    /// A worker begins to run on the calling thread.
+    pub(crate) fn worker_starts(&self, watch: &Watch) {
+        if watch.start(&self.sleep) {
+            self.ring();
+        }
+    }
+
     /// A worker has ended its wait.
-    pub(crate) fn worker_resumed(&self) {
-        if self.asleep.load(SeqCst) {
+    pub(crate) fn worker_resumes(&self, watch: &Watch) {
+        if watch.resume(&self.sleep) {
             self.ring();
         }
     }
@@ -68,9 +71,6 @@ impl Monitor {
         let thread = std::thread::Builder::new()
             .name("beehive-monitor".into())
             .spawn(move || looker.run())?;
-        // A worker that wants to ring before this finds a monitor that is not asleep yet, or one
-        // that rings itself awake at its next look.
-        let _ = shared.alarm.monitor.set(thread.thread().clone());
         Ok(Self {
             shared: shared.clone(),
             thread: Some(thread),
@@ -81,9 +81,9 @@ impl Monitor {
 impl Drop for Monitor {
     fn drop(&mut self) {
         self.shared.alarm.stop.store(true, SeqCst);
-        self.shared.alarm.ring();
         if let Some(thread) = self.thread.take() {
-            // A hook that panicked has said so already.
+            thread.thread().unpark();
+            // Of a panic there nothing is left to be said.
             let _ = thread.join();
         }
     }
@@ -108,6 +108,8 @@ struct Looker {
 impl Looker {
     fn run(mut self) {
         let alarm = &self.shared.clone().alarm;
+        // A runtime has one monitor.
+        let _ = alarm.monitor.set(std::thread::current());
         let interval = self.threshold / LOOKS;
         let mut last = Instant::now();
         let mut last_active = last;
@@ -126,11 +128,11 @@ impl Looker {
 
     /// Sleeps until a worker is active or the runtime ends.
     fn sleep(&self, alarm: &Alarm) {
-        alarm.asleep.store(true, SeqCst);
+        alarm.sleep.begin_sleep();
         while !alarm.stop.load(SeqCst) && !self.any_active() {
             std::thread::park();
         }
-        alarm.asleep.store(false, SeqCst);
+        alarm.sleep.end_sleep();
     }
 
     fn any_active(&self) -> bool {

@@ -1,15 +1,12 @@
 //! What a worker shows of its polls: written by the worker, read by the monitor.
 //!
 //! The parts are written one by one, so the monitor can see a step together with the future or the
-//! name of a neighbour. It reports only a step that it has seen several times, long apart, and what
-//! belongs to that step was written at its beginning.
+//! name of the next one. How it finds that out is the protocol of [`beehive_task::progress`].
 
 use std::any::type_name;
-use std::ptr::from_ref;
-use std::sync::atomic::{
-    AtomicBool, AtomicI32, AtomicPtr, AtomicU64, Ordering::Relaxed, Ordering::SeqCst,
-};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 
+use beehive_task::progress::{Alarm, Progress};
 use parking_lot::Mutex;
 
 use crate::options::{Name, TaskMeta};
@@ -26,16 +23,12 @@ fn main_future() -> &'static str {
 
 /// One worker's polls.
 pub(crate) struct Watch {
-    /// Counts polls, and turns of the worker's loop.
-    steps: AtomicU64,
-    /// Of the future that is polled, or was last. Always points to a constant.
-    future: AtomicPtr<Describe>,
+    /// Counts polls, and turns of the worker's loop; shows the future that is polled, or was last.
+    progress: Progress<Describe>,
     /// Whether `name` holds one. Used by the worker only.
     named: AtomicBool,
     /// The name of the task that is polled, if it has one.
     name: Mutex<Option<Name>>,
-    /// Whether the worker does anything but wait for events.
-    active: AtomicBool,
     /// The worker's thread by the kernel's number.
     thread: AtomicI32,
 }
@@ -43,35 +36,35 @@ pub(crate) struct Watch {
 impl Watch {
     pub(crate) fn new() -> Self {
         Self {
-            steps: AtomicU64::new(0),
-            future: AtomicPtr::new(from_ref(MAIN).cast_mut()),
+            progress: Progress::new(MAIN),
             named: AtomicBool::new(false),
             name: Mutex::new(None),
-            active: AtomicBool::new(false),
             thread: AtomicI32::new(0),
         }
     }
 
-    /// The worker begins to run on the calling thread.
-    pub(crate) fn start(&self) {
+    /// The worker begins to run on the calling thread. True if the monitor must be woken.
+    #[must_use = "a monitor that sleeps must be woken"]
+    pub(crate) fn start(&self, alarm: &Alarm) -> bool {
         let thread = rustix::thread::gettid();
         self.thread.store(thread.as_raw_nonzero().get(), Relaxed);
-        self.resume();
+        self.resume(alarm)
     }
 
     /// The worker begins to wait for events, or stops.
     pub(crate) fn pause(&self) {
-        self.active.store(false, SeqCst);
+        self.progress.pause();
     }
 
-    /// The worker goes on.
-    pub(crate) fn resume(&self) {
-        self.active.store(true, SeqCst);
+    /// The worker goes on. True if the monitor must be woken.
+    #[must_use = "a monitor that sleeps must be woken"]
+    pub(crate) fn resume(&self, alarm: &Alarm) -> bool {
+        self.progress.resume(alarm)
     }
 
     /// The worker begins a turn of its loop.
     pub(crate) fn begin_turn(&self) {
-        self.step(MAIN);
+        self.progress.begin_step(MAIN);
     }
 
     /// The worker is about to run a task, whose future then calls [`begin_poll`](Self::begin_poll).
@@ -86,6 +79,7 @@ impl Watch {
     fn change_name(&self, task: &TaskMeta) {
         let name = task.full_name().cloned();
         self.named.store(name.is_some(), Relaxed);
+        self.progress.end_step();
         let before = std::mem::replace(&mut *self.name.lock(), name);
         drop(before);
     }
@@ -93,26 +87,19 @@ impl Watch {
     /// A future of this type is about to be polled.
     #[inline]
     pub(crate) fn begin_poll<F>(&self) {
-        self.step(const { &(type_name::<F> as Describe) });
-    }
-
-    #[inline]
-    fn step(&self, future: &'static Describe) {
-        self.future.store(from_ref(future).cast_mut(), Relaxed);
-        // Only the worker counts.
-        let step = self.steps.load(Relaxed).wrapping_add(1);
-        self.steps.store(step, Relaxed);
+        self.progress
+            .begin_step(const { &(type_name::<F> as Describe) });
     }
 
     /// The step that the worker is in; `None` while it waits for events.
     pub(super) fn current_step(&self) -> Option<u64> {
-        self.active.load(SeqCst).then(|| self.steps.load(Relaxed))
+        self.progress.current_step()
     }
 
-    /// Name and type of what is polled.
+    /// Name and type of what is polled. They belong to a step seen before only if that is still the
+    /// current one.
     pub(super) fn describe(&self) -> (Option<Name>, &'static str) {
-        // SAFETY: `step` and `new` store references to constants.
-        let future = unsafe { &*self.future.load(Relaxed) };
+        let future = self.progress.shown();
         (self.name.lock().clone(), future())
     }
 
@@ -143,14 +130,13 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_is_in_a_step_unless_it_waits() {
+    fn a_name_that_changes_ends_the_step() {
         let watch = Watch::new();
-        assert_eq!(watch.current_step(), None);
-        watch.start();
-        let first = watch.current_step();
-        watch.begin_turn();
-        assert!(first.is_some() && watch.current_step() != first);
-        watch.pause();
-        assert_eq!(watch.current_step(), None);
+        assert!(!watch.start(&Alarm::new()));
+        watch.begin_poll::<u16>();
+        let before = watch.current_step();
+        let named = TaskOptions::new().name("import");
+        watch.begin_task(&named.into_meta(&Clock::new()));
+        assert!(before.is_some() && watch.current_step() != before);
     }
 }

@@ -39,8 +39,7 @@ impl Worker {
             self.begin_park();
             self.collect_events(timeout.into_iter().flatten().min(), wait);
             self.end_park();
-            self.remote.watch.resume();
-            self.shared.alarm.worker_resumed();
+            self.shared.alarm.worker_resumes(&self.remote.watch);
         } else {
             self.enter(Phase::Reactor);
             self.owes_look.set(true);

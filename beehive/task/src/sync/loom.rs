@@ -55,6 +55,7 @@ pub(crate) mod atomic {
     }
 
     visible! {
+        AtomicBool: bool;
         AtomicU32: u32;
         AtomicU64: u64;
         AtomicUsize: usize;

@@ -14,15 +14,15 @@ use super::model_with;
 const PREEMPTIONS_MAX: usize = 2;
 
 /// A worker as others see it.
-struct Remote {
-    bell: Doorbell,
+pub(super) struct Remote {
+    pub(super) bell: Doorbell,
     /// Ends the worker's wait, also one that begins later.
     woken: Mutex<bool>,
     wake: Condvar,
 }
 
 impl Remote {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             bell: Doorbell::new(),
             woken: Mutex::new(false),
@@ -30,14 +30,14 @@ impl Remote {
         }
     }
 
-    fn ring(&self) {
+    pub(super) fn ring(&self) {
         if self.bell.ring() {
             *self.woken.lock().unwrap() = true;
             self.wake.notify_one();
         }
     }
 
-    fn wait(&self) {
+    pub(super) fn wait(&self) {
         let mut woken = self.woken.lock().unwrap();
         while !*woken {
             woken = self.wake.wait(woken).unwrap();
@@ -46,17 +46,17 @@ impl Remote {
     }
 }
 
-struct World {
+pub(super) struct World {
     remotes: Vec<Remote>,
     idle: Idle,
     /// Tasks that any worker may take.
-    queued: AtomicUsize,
+    pub(super) queued: AtomicUsize,
     /// Tasks that have not run.
-    left: AtomicUsize,
+    pub(super) left: AtomicUsize,
 }
 
 impl World {
-    fn new(workers: usize, tasks: usize) -> Arc<Self> {
+    pub(super) fn new(workers: usize, tasks: usize) -> Arc<Self> {
         Arc::new(Self {
             remotes: (0..workers).map(|_| Remote::new()).collect(),
             idle: Idle::new(1),
@@ -72,7 +72,7 @@ impl World {
     }
 
     /// Sends a worker if tasks are queued that nobody looks for.
-    fn offer(&self) {
+    pub(super) fn offer(&self) {
         while self.idle.can_send() {
             let parked = self.idle.parked(0);
             let Some(worker) = (0..self.remotes.len()).find(|index| parked & (1 << index) != 0)
@@ -91,7 +91,7 @@ impl World {
     }
 
     /// One worker's loop, until all tasks have run.
-    fn work(&self, me: usize) {
+    pub(super) fn work(&self, me: usize) {
         let remote = &self.remotes[me];
         let mut sent = false;
         loop {

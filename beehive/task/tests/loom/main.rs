@@ -1,9 +1,14 @@
-//! The protocol of the task cell under the schedules that C11's memory model allows.
+//! The protocol of the task cell under the schedules that C11's memory model allows; those of the other
+//! modules in files of their own.
 //!
 //! `cargo test -p beehive-task --features loom --release --test loom`
 
+mod class;
+mod drain;
 mod idle;
 mod job;
+mod progress;
+mod readiness;
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
