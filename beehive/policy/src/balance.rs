@@ -161,8 +161,10 @@ pub(crate) fn has_room(signal: &LoadSignal, now: Nanos) -> bool {
 pub(crate) struct Here {
     pub(crate) busy_permille: u32,
     pub(crate) service_ns: u32,
-    /// Connections that were active lately, as far as that was counted.
+    /// Connections from which something was received lately, as far as that was counted.
     pub(crate) active: u32,
+    /// Connections for which something was done lately.
+    pub(crate) working: u32,
 }
 
 /// One worker's decisions where its connections should live.
@@ -206,11 +208,12 @@ impl Balance {
         self.highest_since = None;
         // The count stops at the length of its window: beyond half of that it says only "many".
         let connections = read(self.me).connections;
-        let movable = if here.active > WINDOW_EVENTS / 2 {
+        let receiving = if here.active > WINDOW_EVENTS / 2 {
             connections.max(here.active)
         } else {
             here.active
         };
+        let movable = receiving.max(here.working);
         let idlest = others(0..me).chain(others(me + 1..workers));
         let idlest = idlest.min_by_key(|(_, busy, signal)| (*busy, signal.connections));
         self.spread(now, here.busy_permille, movable, idlest?)
@@ -289,6 +292,7 @@ mod tests {
             busy_permille,
             service_ns: 0,
             active,
+            working: 0,
         }
     }
 
@@ -422,6 +426,20 @@ mod tests {
         assert_eq!(crowd([4_000, 800], [1_000, 1_000]), moved(400, 0));
         assert_eq!(crowd([4_000, 800], [1_000, 900]), None);
         assert_eq!(crowd([4_000, 1_000], [1_000, 1_000]), None);
+    }
+
+    #[test]
+    fn connections_that_receive_seldom_count_by_what_is_done_for_them() {
+        let decide = |working| {
+            let here = Here {
+                working,
+                ..here(1_000, 0)
+            };
+            let read = |worker: WorkerId| signal([1_000, 0][worker.index()]);
+            Balance::new(WorkerId::new(0), 2).decide(NOW, here, read)
+        };
+        assert_eq!(decide(3).map(|it| it.work_permille), Some(500));
+        assert_eq!(decide(1), None, "the load is one connection");
     }
 
     #[test]

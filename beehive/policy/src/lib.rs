@@ -65,7 +65,7 @@ pub use signal::{HeadClock, LoadSignal, Occasion, Queue};
 pub use topology::{Domain, Place, Tier, Topology};
 pub use view::{Aggregate, View};
 pub use wait::{Activity, Wait};
-pub use work::Work;
+pub use work::{Work, Working};
 
 /// Names a worker: a number from zero up to the number of workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -223,11 +223,13 @@ impl Policy {
         self.gather.decide(now)
     }
 
-    /// Asked once per turn: where connections that become active should go. `Some` is a new answer,
-    /// which holds until the next one.
+    /// Asked once per turn: where connections that become active should go, if something was done
+    /// lately for so many ([`Working`](crate::Working)). `Some` is a new answer, which holds until the
+    /// next one.
     pub fn on_balance(
         &mut self,
         now: Nanos,
+        working: u32,
         read: impl Fn(WorkerId) -> LoadSignal,
     ) -> Option<Option<Move>> {
         if !self.meter.observe(now) {
@@ -237,6 +239,7 @@ impl Policy {
             busy_permille: self.meter.busy_permille(),
             service_ns: self.service_ns(),
             active: self.active,
+            working,
         };
         Some(self.balance.as_mut()?.decide(now, here, read))
     }

@@ -1,4 +1,4 @@
-//! How much of a worker one connection takes.
+//! How much of a worker one connection takes, and how many had work done for them lately.
 
 use crate::Nanos;
 
@@ -8,6 +8,8 @@ const TIME_CONSTANT: Nanos = Nanos(200_000_000);
 /// What is known of a connection after less than this says little: it is judged as if so long had
 /// passed.
 const OBSERVED_MIN: Nanos = Nanos(20_000_000);
+/// Connections are counted over the last one to two of this: moves are given two of them to show.
+const WINDOW: Nanos = Nanos(50_000_000);
 /// One, in fixed-point numbers.
 const ONE: u64 = 1 << 30;
 
@@ -20,6 +22,54 @@ pub struct Work {
     observed_ns: u64,
     /// When something was last added.
     stamp: Option<Nanos>,
+    /// The window in which [`Working`] last counted it.
+    counted: Option<u32>,
+}
+
+/// How many connections a worker has worked for lately.
+///
+/// Receives do not tell: a connection with a pipeline of slow requests receives seldom and takes much.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Working {
+    window: u32,
+    since: Nanos,
+    /// Connections of this window.
+    counted: u32,
+    /// Those of the window before that are not of this one.
+    before: u32,
+}
+
+impl Working {
+    /// Something has just been done for a connection.
+    pub fn count(&mut self, work: &mut Work) {
+        self.remove(work);
+        self.counted += 1;
+        work.counted = Some(self.window);
+    }
+
+    /// A turn of the worker is over, in which those that are ready have taken theirs. Returns how many
+    /// connections there are.
+    pub fn end_turn(&mut self, now: Nanos) -> u32 {
+        let connections = self.counted + self.before;
+        // Not within a turn: one connection with a long request would make a window of its own, and so
+        // would none.
+        if now.since(self.since) >= WINDOW && self.counted > 0 {
+            self.since = now;
+            self.window = self.window.wrapping_add(1);
+            self.before = core::mem::take(&mut self.counted);
+        }
+        connections
+    }
+
+    /// A connection has gone.
+    pub fn remove(&mut self, work: &Work) {
+        // None is below zero, but for who goes twice.
+        if work.counted == Some(self.window) {
+            self.counted = self.counted.saturating_sub(1);
+        } else if work.counted == Some(self.window.wrapping_sub(1)) {
+            self.before = self.before.saturating_sub(1);
+        }
+    }
 }
 
 impl Work {
@@ -65,6 +115,64 @@ mod tests {
     use super::*;
 
     const MS: u64 = 1_000_000;
+
+    /// The least and the most that are counted by a worker that works for these connections in turn, for so
+    /// long each, and looks for others after so many; once it has done so for a while.
+    fn counts(
+        working: &mut Working,
+        works: &mut [Work],
+        request_ms: u64,
+        per_turn: usize,
+    ) -> (u32, u32) {
+        let mut now = working.since;
+        let (mut least, mut most) = (u32::MAX, 0);
+        for request in 0..300 {
+            let last = request + 1 == 300;
+            now.0 += request_ms * MS;
+            working.count(&mut works[request % works.len()]);
+            if request % per_turn == 0 || last {
+                let found = working.end_turn(now);
+                if request >= 150 {
+                    (least, most) = (least.min(found), most.max(found));
+                }
+            }
+        }
+        (least, most)
+    }
+
+    #[test]
+    fn who_has_been_worked_for_is_counted_once_however_often() {
+        for (request_ms, per_turn) in [(1, 1), (1, 20), (5, 5), (10, 1), (200, 10)] {
+            let mut works = [Work::default(); 5];
+            let found = counts(&mut Working::default(), &mut works, request_ms, per_turn);
+            assert_eq!(found, (5, 5), "{request_ms} ms");
+        }
+    }
+
+    #[test]
+    fn of_requests_longer_than_a_window_at_least_two_connections_are_seen() {
+        let mut works = [Work::default(); 3];
+        assert_eq!(counts(&mut Working::default(), &mut works, 300, 1), (2, 2));
+        let mut alone = [Work::default()];
+        assert_eq!(counts(&mut Working::default(), &mut alone, 300, 1), (1, 1));
+    }
+
+    #[test]
+    fn who_has_gone_is_counted_no_longer_and_who_rests_soon_no_longer() {
+        let mut works = [Work::default(); 4];
+        let mut working = Working::default();
+        counts(&mut working, &mut works, 5, 4);
+        working.remove(&works[0]);
+        assert_eq!(working.end_turn(working.since), 3);
+        assert_eq!(counts(&mut working, &mut works[1..2], 5, 1), (1, 1));
+        working.remove(&works[1]);
+        working.remove(&works[2]);
+        assert_eq!(
+            working.end_turn(working.since),
+            0,
+            "one was counted no longer"
+        );
+    }
 
     /// After a second in which each millisecond brought so much.
     fn after_a_second(ns: u64) -> (Work, Nanos) {

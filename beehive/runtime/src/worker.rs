@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use beehive_policy::{
     Activity, Class, HeadClock, LoadSignal, Moment, Move, Nanos, Occasion, Quantum, Queue, Wait,
-    Work, WorkerId,
+    Work, WorkerId, Working,
 };
 use beehive_task::cell::{LiveKey, Member};
 use beehive_task::live::LiveSet;
@@ -120,6 +120,8 @@ pub(crate) struct Worker {
     wait_start: Cell<Option<Nanos>>,
     /// Where connections should go, and how many still.
     departures: Cell<Option<Move>>,
+    /// Connections for which something was done lately.
+    working: Cell<Working>,
     /// Since when what is done counts as work for the next connection that sends, by the runtime's clock
     /// for short times.
     work_start: Cell<Nanos>,
@@ -196,6 +198,7 @@ impl Worker {
             activity: Cell::default(),
             wait_start: Cell::default(),
             departures: Cell::default(),
+            working: Cell::default(),
             work_start: Cell::default(),
         };
         chosen.into_iter().for_each(|task| worker.push_local(task));
@@ -444,7 +447,11 @@ impl Worker {
             .map_or(Nanos(0), |from| now.since(from));
         let mut policy = self.policy.borrow_mut();
         policy.on_events(now, waited, self.activity.get());
-        if let Some(departures) = policy.on_balance(now, |worker| self.shared.signal(worker)) {
+        let mut working = self.working.get();
+        let connections = working.end_turn(now);
+        self.working.set(working);
+        let read = |worker| self.shared.signal(worker);
+        if let Some(departures) = policy.on_balance(now, connections, read) {
             self.departures.set(departures);
         }
         drop(policy);
@@ -459,6 +466,9 @@ impl Worker {
             let now = self.shared.clock.now();
             let start = self.work_start.replace(now);
             work.add(now, now.since(start));
+            let mut working = self.working.get();
+            working.count(work);
+            self.working.set(working);
         }
     }
 
@@ -468,6 +478,9 @@ impl Worker {
         let goes = departures.admits(work, self.work_start.get());
         self.departures.set(Some(departures));
         goes.then(|| {
+            let mut working = self.working.get();
+            working.remove(work);
+            self.working.set(working);
             self.remote.counters.moved.add(1);
             departures.to
         })

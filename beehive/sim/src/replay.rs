@@ -31,7 +31,7 @@ pub enum Event {
     Publish(Nanos, Occasion),
     Events(Nanos, Nanos, Activity),
     Wait(Nanos),
-    Balance(Nanos),
+    Balance(Nanos, u32),
 }
 
 /// What a policy has read while it decided.
@@ -172,8 +172,9 @@ fn decide(policy: &mut Policy, event: Event, view: &impl View) -> Decision {
             Decision::Noted
         }
         Event::Wait(now) => Decision::Wait(policy.on_wait(now)),
-        Event::Balance(now) => {
-            Decision::Balance(policy.on_balance(now, |worker| view.signal(worker)))
+        Event::Balance(now, working) => {
+            let read = |worker| view.signal(worker);
+            Decision::Balance(policy.on_balance(now, working, read))
         }
     }
 }

@@ -162,10 +162,11 @@ impl Policy {
     pub(crate) fn on_balance(
         &mut self,
         now: Nanos,
+        working: u32,
         read: impl Fn(WorkerId) -> LoadSignal,
     ) -> Option<Option<Move>> {
-        let event = Event::Balance(now);
-        call!(self, on_balance(now, read), event, &Signals(read), Decision::Balance(to) => to)
+        let event = Event::Balance(now, working);
+        call!(self, on_balance(now, working, read), event, &Signals(read), Decision::Balance(to) => to)
     }
 }
 

@@ -310,6 +310,49 @@ fn connections_of_a_worker_with_too_much_to_do_move_and_lose_nothing() {
 }
 
 #[test]
+fn pipelines_of_slow_requests_move_before_they_end() {
+    const REQUESTS: usize = 100_000;
+    const CLIENTS: usize = 3;
+    for io in backends() {
+        let server = Server::start(&["--io", io, "--workers", "2"]);
+        let mut admin = server.client();
+        let _: () = admin
+            .mset(&[("a", "ab".repeat(80)), ("b", "ba".repeat(80))])
+            .unwrap();
+        let clients = wait_for("clients at one worker", || {
+            let mut clients: Vec<_> = (0..CLIENTS).map(|_| server.connect()).collect();
+            for client in &mut clients {
+                client.send(b"PING\r\n");
+                client.expect("+PONG\r\n");
+            }
+            let load: String = redis::cmd("HALLOWS").arg("LOAD").query(&mut admin).unwrap();
+            let load: serde_json::Value = serde_json::from_str(&load).unwrap();
+            (load["workers"][1]["connections"] == 0).then_some(clients)
+        });
+        for client in &clients {
+            let mut stream = client.stream.try_clone().unwrap();
+            // It is cut off at the end of the test.
+            std::thread::spawn(move || {
+                let _ = stream.write_all("LCS a b LEN\r\n".repeat(REQUESTS).as_bytes());
+            });
+        }
+        wait_for("a connection to move", || {
+            // Seldom, so that only the pipelines' own requests can show who is active.
+            std::thread::sleep(Duration::from_millis(500));
+            let info: redis::InfoDict = redis::cmd("INFO").query(&mut admin).unwrap();
+            (info.get::<u64>("relocated_connections")? > 0).then_some(())
+        });
+        let stats: redis::InfoDict = redis::cmd("INFO")
+            .arg("commandstats")
+            .query(&mut admin)
+            .unwrap();
+        let calls: String = stats.get("cmdstat_lcs").unwrap_or_default();
+        let calls = calls.split(',').next().unwrap_or_default();
+        assert_ne!(calls, format!("calls={}", CLIENTS * REQUESTS), "{io}");
+    }
+}
+
+#[test]
 fn a_pipeline_of_slow_requests_lets_others_in() {
     const SLOW: usize = 400;
     for io in backends() {
