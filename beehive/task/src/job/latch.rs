@@ -53,7 +53,8 @@ impl Latch {
         unsafe { (*state).swap(SET, Ordering::AcqRel) == SLEEPING }
     }
 
-    /// Announces that the awaiting worker will sleep; false if the latch is set.
+    /// Announces that the awaiting worker will sleep; false if the latch is set. Then what the work
+    /// wrote is visible.
     ///
     /// Afterwards the worker has to look once more whether it can help, and sleep only if not.
     #[must_use]
@@ -77,9 +78,10 @@ impl Latch {
     }
 
     fn change(&self, from: u32, to: u32) -> bool {
+        // Acquire where it fails: who cannot sleep because the latch is set sees what the work wrote.
         let exchanged = self
             .state
-            .compare_exchange(from, to, Ordering::SeqCst, Ordering::Relaxed);
+            .compare_exchange(from, to, Ordering::SeqCst, Ordering::Acquire);
         exchanged.is_ok()
     }
 
