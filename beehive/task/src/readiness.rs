@@ -223,15 +223,19 @@ mod tests {
     use super::*;
     use alloc::sync::Arc;
     use alloc::task::Wake;
+    use core::sync::atomic::AtomicUsize;
 
-    struct Nobody;
+    #[derive(Default)]
+    struct Bell(AtomicUsize);
 
-    impl Wake for Nobody {
-        fn wake(self: Arc<Self>) {}
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Relaxed);
+        }
     }
 
     fn waker() -> Waker {
-        Waker::from(Arc::new(Nobody))
+        Waker::from(Arc::new(Bell::default()))
     }
 
     fn unready() -> State {
@@ -295,16 +299,19 @@ mod tests {
     }
 
     #[test]
-    fn a_task_displaces_another_one_at_its_direction_but_not_itself() {
+    fn a_task_displaces_another_one_at_its_direction() {
         let (state, mut waiters) = (unready(), Waiters::default());
-        let (first, second) = (waker(), waker());
-        let mut wait = |waker: &Waker| {
-            let cx = Context::from_waker(waker);
-            waiters.wait(&state, Direction::Read, &cx, Place::Direction)
-        };
-        assert!(wait(&first).unwrap().is_none());
-        assert!(wait(&first).unwrap().is_none());
-        assert!(wait(&second).unwrap().unwrap().will_wake(&first));
+        let bells = [(); 2].map(|()| Arc::new(Bell::default()));
+        let mut displaced = bells.clone().map(|bell| {
+            let waker = Waker::from(bell);
+            let cx = Context::from_waker(&waker);
+            let left = waiters.wait(&state, Direction::Read, &cx, Place::Direction);
+            left.unwrap()
+        });
+        assert!(displaced[0].is_none());
+        displaced[1].take().unwrap().wake();
+        let woken = bells.map(|bell| bell.0.load(Relaxed));
+        assert_eq!(woken, [1, 0]);
     }
 
     #[test]

@@ -106,7 +106,7 @@ fn model_checked(subject: &Subject<'_>, package: &str, feature: &str) -> Command
 }
 
 pub(super) fn miri(subject: &Subject<'_>) -> Result<()> {
-    native_tests(subject, || {
+    let cargo = || {
         let mut command = nightly::cargo(subject.workspace)?;
         command.args(["miri", "test"]);
         if !subject.quick {
@@ -114,7 +114,12 @@ pub(super) fn miri(subject: &Subject<'_>) -> Result<()> {
             command.env("MIRIFLAGS", seeds);
         }
         Ok(command)
-    })
+    };
+    native_tests(subject, cargo)?;
+    if subject.only.is_none() {
+        shell::run(cargo()?.args(["--package", TASKS, "--lib"]))?;
+    }
+    Ok(())
 }
 
 pub(super) fn thread_sanitizer(subject: &Subject<'_>) -> Result<()> {

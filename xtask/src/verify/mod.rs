@@ -54,9 +54,9 @@ pub(crate) enum Part {
 impl Part {
     fn title(self) -> &'static str {
         match self {
-            Part::Loom => "lock-free: every interleaving (loom)",
+            Part::Loom => "lock-free and Beehive: every interleaving (loom)",
             Part::Shuttle => "lock-free: random schedules (shuttle)",
-            Part::Miri => "lock-free: undefined behaviour and leaks (Miri)",
+            Part::Miri => "lock-free and Beehive: undefined behaviour and leaks (Miri)",
             Part::Tsan => "lock-free and Beehive: data races (ThreadSanitizer)",
             Part::Bare => "lock-free: without an operating system",
             Part::Mutants => "lock-free: orderings weakened (mutants)",
