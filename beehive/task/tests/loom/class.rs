@@ -8,7 +8,7 @@ use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 
 use super::idle::Remote;
-use super::model_with;
+use super::{model, model_with};
 
 const TASKS: usize = 2;
 
@@ -152,5 +152,21 @@ fn what_a_thief_has_taken_is_not_forgotten_while_it_is_in_no_queue() {
         }
         world.work(0);
         other.join().unwrap();
+    });
+}
+
+#[test]
+fn the_last_note_is_of_the_last_change() {
+    model(|| {
+        let queue = Arc::new(Queue::default());
+        let pushing = {
+            let queue = queue.clone();
+            thread::spawn(move || queue.change(|tasks| *tasks += 1))
+        };
+        queue.change(|tasks| *tasks += 1);
+        queue.pop();
+        pushing.join().unwrap();
+        let noted = queue.glance.len() as usize;
+        queue.change(|tasks| assert_eq!(noted, *tasks));
     });
 }
