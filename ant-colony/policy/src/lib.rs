@@ -32,6 +32,6 @@ mod frequency;
 mod ghosts;
 mod s3fifo;
 
-pub use ant::{Ant, Detail, Mark, Settings, Shortlist, Worth};
+pub use ant::{Ant, Detail, Experience, Mark, Settings, Shortlist, Worth};
 pub use frequency::Frequency;
 pub use s3fifo::{Fate, Policy, Queue};

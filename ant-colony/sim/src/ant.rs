@@ -6,55 +6,37 @@ use crate::subject::{Outcome, Request, Subject};
 
 const ABSENT: u32 = u32::MAX;
 
-/// How many residents the policy is shown to choose from.
-#[derive(Debug, Clone, Copy)]
-struct Shown {
-    /// Groups of neighbours at random places: a line of the cache each.
-    groups: usize,
-    /// The last newcomers.
-    newest: usize,
-}
-
-const GROUP: usize = 8;
-
 /// A cache under the learned policy.
 pub(crate) struct Colony {
     policy: Ant,
     capacity: u64,
     used: u64,
-    shown: Shown,
+    /// Residents that the policy is shown to choose from, beside the newest.
+    shown: usize,
     shortlist: Shortlist<u32>,
     /// By object: its place among the residents.
     places: Vec<u32>,
-    /// Residents in no order: their marks apart, because many are looked at for each victim.
+    /// Residents in no order but that the newest is the last: their marks apart, because many are
+    /// looked at for each victim.
     marks: Vec<Mark>,
     residents: Vec<Request>,
-    newest: Vec<u32>,
-    next_newest: usize,
+    /// Where to look next: around and around, so that each is looked at equally often.
+    hand: usize,
     now: u64,
-    random: u64,
 }
 
 impl Colony {
-    /// The default: at most 12 bytes for an object, and 18 residents are looked at for a victim.
+    /// The default: at most 12 bytes for an object, and few are looked at for a victim.
     pub(crate) fn lean(capacity: u64, objects: u32) -> Self {
-        let shown = Shown {
-            groups: 2,
-            newest: 2,
-        };
-        Self::new(capacity, objects, shown, Settings::lean)
+        Self::new(capacity, objects, 8, Settings::lean)
     }
 
     /// Full quality at any cost.
     pub(crate) fn full(capacity: u64, objects: u32) -> Self {
-        let shown = Shown {
-            groups: 4,
-            newest: 4,
-        };
-        Self::new(capacity, objects, shown, Settings::full)
+        Self::new(capacity, objects, 64, Settings::full)
     }
 
-    fn new(capacity: u64, objects: u32, shown: Shown, settings: fn(usize) -> Settings) -> Self {
+    fn new(capacity: u64, objects: u32, shown: usize, settings: fn(usize) -> Settings) -> Self {
         let settings = settings(capacity.min(u64::from(objects)) as usize);
         Self {
             policy: Ant::new(settings),
@@ -65,10 +47,8 @@ impl Colony {
             places: vec![ABSENT; objects as usize],
             marks: Vec::new(),
             residents: Vec::new(),
-            newest: Vec::new(),
-            next_newest: 0,
+            hand: 0,
             now: 0,
-            random: 0x2545_f491_4f6c_dd1d,
         }
     }
 
@@ -98,26 +78,29 @@ impl Colony {
     }
 
     fn look_around(&mut self) {
-        let residents = self.marks.len();
-        for _ in 0..self.shown.groups {
-            let start = self.below(residents.saturating_sub(GROUP - 1).max(1));
-            for place in start..(start + GROUP).min(residents) {
-                self.offer(place);
-            }
-        }
-        for i in 0..self.newest.len() {
-            let place = self.places[self.newest[i] as usize];
-            if place != ABSENT {
-                self.offer(place as usize);
-            }
+        let newest = self.marks.len() - 1;
+        let mark = self.marks[newest];
+        let worth = self.policy.worth(mark, self.now);
+        self.shortlist
+            .offer(worth, self.residents[newest].object, mark);
+        let mut left = self.shown.min(newest);
+        while left > 0 {
+            let start = if self.hand < newest { self.hand } else { 0 };
+            let end = newest.min(start + left);
+            let object = |place: usize| self.residents[start + place].object;
+            let shown = &self.marks[start..end];
+            self.policy
+                .show(shown, self.now, &mut self.shortlist, object);
+            self.hand = end;
+            left -= end - start;
         }
     }
 
-    fn offer(&mut self, place: usize) {
-        let mark = self.marks[place];
-        let worth = self.policy.worth(mark, self.now);
-        let object = self.residents[place].object;
-        self.shortlist.offer(worth, object, mark);
+    fn sample(&mut self) {
+        if let Some(&mark) = self.marks.get(self.hand) {
+            self.policy.sample(mark, self.now);
+        }
+        self.hand = (self.hand + 7) % self.marks.len().max(1);
     }
 
     fn insert(&mut self, request: Request, mark: Mark) {
@@ -125,20 +108,6 @@ impl Colony {
         self.residents.push(request);
         self.marks.push(mark);
         self.used += u64::from(request.size);
-        if self.newest.len() < self.shown.newest {
-            self.newest.push(request.object);
-        } else if let Some(oldest) = self.newest.get_mut(self.next_newest) {
-            *oldest = request.object;
-            self.next_newest = (self.next_newest + 1) % self.shown.newest;
-        }
-    }
-
-    /// xorshift64 (Marsaglia 2003).
-    fn below(&mut self, bound: usize) -> usize {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (((self.random >> 32) * bound as u64) >> 32) as usize
     }
 }
 
@@ -155,6 +124,9 @@ impl Subject for Colony {
         }
         let size = u64::from(request.size);
         if size <= self.capacity {
+            if self.used + size <= self.capacity {
+                self.sample();
+            }
             while self.used + size > self.capacity {
                 self.evict();
             }

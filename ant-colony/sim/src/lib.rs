@@ -15,6 +15,7 @@
 mod ant;
 mod catalogue;
 mod future;
+mod prior;
 mod replay;
 mod rivals;
 mod subject;
@@ -23,6 +24,7 @@ mod trace;
 
 pub use catalogue::{POLICIES, Policy, Setting, policy};
 pub use future::Future;
+pub use prior::prior_table;
 pub use replay::{Capacity, Job, Row, replay};
 pub use subject::{Outcome, Prefetches, Request, Subject};
 pub use trace::{CsvColumns, Format, GENERATED, Record, SUITE, Trace, TraceError, Unit};

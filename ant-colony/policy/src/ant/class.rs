@@ -3,18 +3,20 @@
 use super::age::TICKS;
 
 /// What is told apart: how often an object was asked for, how long ago before the last time, and
-/// (in full detail) the interval before that and how many strangers the cache met lately.
+/// (in full detail) the interval before that and how many strangers the cache met lately. What was
+/// asked for once has no interval, but always a context: scans are strangers among strangers.
 ///
-/// Laid out in ten bits: count, interval, earlier interval, context.
+/// Laid out in ten bits: earlier interval, context, count, interval (or the context of a stranger).
+/// What full detail adds stands above, so that a class is a row of the tables at either detail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Class(u16);
 
 /// How finely objects are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Detail {
-    /// By count and last interval: 36 classes, of which the tables stay in the first cache level.
+    /// By count and last interval: 39 classes, of which the tables stay in the first cache level.
     Lean,
-    /// Also by the interval before the last and by what was asked for lately: 591 classes.
+    /// Also by the interval before the last and by what was asked for lately: 592 classes.
     Full,
 }
 
@@ -27,43 +29,46 @@ impl Detail {
         }
     }
 
-    /// Bits of a class that are always zero, so that tables need not have them.
-    pub(crate) const fn unused_bits(self) -> u32 {
-        match self {
-            Self::Lean => 4,
-            Self::Full => 0,
-        }
-    }
-
     /// Rows of a table by class.
     pub(crate) const fn rows(self) -> usize {
-        1 << (Class::BITS - self.unused_bits())
+        match self {
+            Self::Lean => Class::KINDS,
+            Self::Full => 1 << Class::BITS,
+        }
     }
 
     /// All classes that objects can have.
     pub(crate) fn classes(self) -> impl Iterator<Item = Class> {
         (0..self.rows() as u16)
-            .map(move |row| Class(row << self.unused_bits()))
+            .map(Class)
             .filter(move |class| self.has(*class))
     }
 
     fn has(self, class: Class) -> bool {
-        let known = class.count() < self.levels() && class.interval() < INTERVALS;
-        let context = class.0 & 3;
-        known && context < 3 && (class.count() > 0 || class.0 >> 2 == 0)
+        if class.count() == 0 {
+            return class.interval() <= CONTEXTS && class.above() == 0;
+        }
+        class.count() < self.levels() && class.interval() < INTERVALS && class.context() < CONTEXTS
     }
 }
 
 /// Different intervals.
-const INTERVALS: u32 = 7;
+pub(crate) const INTERVALS: u32 = 7;
+/// Different contexts.
+pub(crate) const CONTEXTS: u32 = 3;
 
 impl Class {
     pub(crate) const BITS: u32 = 10;
-    /// The first objects of a cache until it is full: later ones have to displace them, as if
-    /// they had been asked for twice, or a loop longer than the cache would never be hit.
-    const PIONEER: Self = Self(1 << 7 | 3 << 4);
+    /// The first objects of a cache until it is full, in place of another context. The prior has
+    /// them as if they had been asked for twice: later ones have to displace them, or a loop longer
+    /// than the cache would never be hit in its second round.
+    const PIONEER: Self = Self(CONTEXTS as u16);
+
+    /// A class that no object has.
+    pub(crate) const NOBODY: Self = Self(Self::KINDS as u16 - 1);
 
     /// The class with these bits, as [`Class::bits`] gave them.
+    #[inline]
     pub(crate) const fn from_bits(bits: u32) -> Self {
         Self(bits as u16 & ((1 << Self::BITS) - 1))
     }
@@ -73,24 +78,36 @@ impl Class {
     }
 
     /// The row of a table by class.
-    pub(crate) const fn row(self, detail: Detail) -> usize {
-        (self.0 >> detail.unused_bits()) as usize
+    #[inline]
+    pub(crate) const fn row(self) -> usize {
+        self.0 as usize
     }
 
     pub(crate) const fn count(self) -> u32 {
-        self.0 as u32 >> 7
+        self.0 as u32 >> 3 & 7
     }
 
     const fn interval(self) -> u32 {
-        self.0 as u32 >> 4 & 7
+        self.0 as u32 & 7
     }
 
-    /// Count and interval: the more general class that this one belongs to, below
-    /// [`Class::KINDS`].
+    const fn context(self) -> u32 {
+        self.above() & 3
+    }
+
+    /// What full detail adds.
+    const fn above(self) -> u32 {
+        self.0 as u32 >> 6
+    }
+
+    /// Count and interval (or context of a stranger): the more general class that this one belongs
+    /// to, below [`Class::KINDS`].
     pub(crate) const fn kind(self) -> usize {
-        self.0 as usize >> 4
+        self.0 as usize & (Self::KINDS - 1)
     }
 
+    /// The kind of the first objects, and the one whose prior they have.
+    pub(crate) const PIONEERS: [usize; 2] = [Self::PIONEER.kind(), 8 + 3];
     /// How many kinds there are.
     pub(crate) const KINDS: usize = 64;
     /// How many levels a count can have.
@@ -102,8 +119,8 @@ impl Class {
     }
 
     /// Of an object that is not known, after `strangers` of the last eight accesses.
-    pub(crate) fn of_stranger(detail: Detail, strangers: u32) -> Self {
-        Self(context(detail, strangers))
+    pub(crate) const fn of_stranger(strangers: u32) -> Self {
+        Self(context(strangers))
     }
 
     /// Of an object that is not known and enters a cache that never was full.
@@ -117,35 +134,32 @@ impl Class {
         let count = self.count();
         let grows = luck & ((1 << count) - 1) == 0 && count + 1 < detail.levels();
         let count = (count + u32::from(grows)) as u16;
-        let earlier = match detail {
-            Detail::Lean => 0,
-            Detail::Full if self.count() == 0 => 3,
-            Detail::Full => (self.interval() / 2) as u16,
+        let kind = count << 3 | interval(age);
+        let earlier = match (detail, self.count()) {
+            (Detail::Lean, _) => return Self(kind),
+            (Detail::Full, 0) => 3,
+            (Detail::Full, _) => (self.interval() / 2) as u16,
         };
-        let context = context(detail, strangers);
-        Self(count << 7 | interval(age) << 4 | earlier << 2 | context)
+        Self(kind | context(strangers) << 6 | earlier << 8)
     }
 }
 
-fn context(detail: Detail, strangers: u32) -> u16 {
-    match (detail, strangers) {
-        (Detail::Lean, _) | (Detail::Full, 0..=1) => 0,
-        (Detail::Full, 2..=5) => 1,
-        (Detail::Full, _) => 2,
+const fn context(strangers: u32) -> u16 {
+    match strangers {
+        0..=1 => 0,
+        2..=5 => 1,
+        _ => 2,
     }
 }
 
-/// From below 1/16 of the cache to beyond four times the cache.
+/// From below 1/16 of the cache, by octaves from a quarter of it on, to beyond four times the
+/// cache.
 fn interval(age: u32) -> u16 {
-    const BOUNDS: [u32; 6] = [
-        TICKS / 16,
-        TICKS / 4,
-        TICKS / 2,
-        TICKS,
-        2 * TICKS,
-        4 * TICKS,
-    ];
-    BOUNDS.iter().filter(|&&bound| age >= bound).count() as u16
+    const WINDOW: u32 = TICKS / 16;
+    match age {
+        0..WINDOW => 0,
+        _ => (age / WINDOW).ilog2().clamp(1, INTERVALS - 1) as u16,
+    }
 }
 
 #[cfg(test)]
@@ -162,23 +176,31 @@ mod tests {
                             let next = class.again(detail, age, strangers, luck);
                             assert!(detail.has(next), "{class:?} led to {next:?}");
                         }
-                        assert!(detail.has(Class::of_stranger(detail, strangers)));
+                        assert!(detail.has(Class::of_stranger(strangers)));
                     }
                 }
             }
             assert!(detail.has(Class::of_pioneer()));
+            assert!(!detail.has(Class::NOBODY));
         }
     }
 
     #[test]
     fn there_are_as_many_classes_as_documented() {
-        assert_eq!(Detail::Lean.classes().count(), 36);
-        assert_eq!(Detail::Full.classes().count(), 591);
+        assert_eq!(Detail::Lean.classes().count(), 39);
+        assert_eq!(Detail::Full.classes().count(), 592);
+    }
+
+    #[test]
+    fn intervals_are_told_apart_by_octaves_around_the_size_of_the_cache() {
+        let ages = [3, 4, 15, 16, 31, 32, 63, 64, 127, 128, 255, 256, u32::MAX];
+        let expected = [0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6];
+        assert_eq!(ages.map(interval), expected);
     }
 
     #[test]
     fn the_count_grows_ever_more_rarely() {
-        let mut class = Class::of_stranger(Detail::Full, 0);
+        let mut class = Class::of_stranger(0);
         let mut accesses = 0u64;
         while class.count() < 6 {
             accesses += 1;

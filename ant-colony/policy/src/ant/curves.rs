@@ -24,7 +24,11 @@ use super::rank::{Hazards, Rank, ranks};
 /// One event in the units of the counts.
 const ONE: u32 = 256;
 /// Events that weigh as much as what is known one step more generally.
-const BORROWED: f32 = 20.0;
+const BORROWED: f32 = 60.0;
+/// A curve is built again when one event in so many is new,
+const NEWS_SHARE: u64 = 8;
+/// and at the latest in so many rounds.
+const NEWS_TURNS: u8 = 8;
 /// How far the height of the prior follows what was seen.
 const FOLLOWED: (f32, f32) = (0.1, 10.0);
 
@@ -33,17 +37,29 @@ type Counts = [u32; BUCKETS];
 /// Counts and ranks by class.
 #[derive(Debug)]
 pub(crate) struct Curves {
-    detail: Detail,
     /// By row.
     returned: Box<[Counts]>,
     given_up: Box<[Counts]>,
     /// Objects of the sample by their age, for as long as a round and fading after.
     waiting: Box<[Counts]>,
-    ranks: Box<[[Rank; BUCKETS]]>,
+    /// By [`place`].
+    ranks: Box<[Rank]>,
+    news: Box<[News]>,
     general: Box<General>,
     /// The classes that objects can have, and whose turn it is.
     classes: Box<[Class]>,
     turn: usize,
+}
+
+/// Whether a class's curve is worth building again.
+#[derive(Clone, Copy, Debug, Default)]
+struct News {
+    /// What its counts added up to at the end of its last turn.
+    before: u64,
+    /// What came since its curve was built.
+    fresh: u64,
+    /// Turns since then.
+    turns: u8,
 }
 
 /// What is known beyond single classes.
@@ -69,18 +85,18 @@ impl Curves {
     pub(crate) fn new(detail: Detail) -> Self {
         let rows = detail.rows();
         let zero = || alloc::vec![[0; BUCKETS]; rows].into_boxed_slice();
-        let mut ranks_by_row = alloc::vec![[Rank::default(); BUCKETS]; rows].into_boxed_slice();
+        let mut ranks_by_place = alloc::vec![Rank::default(); rows * BUCKETS].into_boxed_slice();
         let classes: Vec<Class> = detail.classes().collect();
         let by_kind: [_; Class::KINDS] = core::array::from_fn(|kind| ranks(&prior::of_kind(kind)));
         for class in &classes {
-            ranks_by_row[class.row(detail)] = by_kind[class.kind()];
+            ranks_by_place[places(class.row())].copy_from_slice(&by_kind[class.kind()]);
         }
         Self {
-            detail,
             returned: zero(),
             given_up: zero(),
             waiting: zero(),
-            ranks: ranks_by_row,
+            ranks: ranks_by_place,
+            news: alloc::vec![News::default(); rows].into_boxed_slice(),
             general: Box::new(General::new()),
             classes: classes.into(),
             turn: 0,
@@ -89,7 +105,7 @@ impl Curves {
 
     /// Memory of the tables.
     pub(crate) fn bytes(detail: Detail) -> usize {
-        let row = 3 * size_of::<Counts>() + size_of::<[Rank; BUCKETS]>();
+        let row = 3 * size_of::<Counts>() + size_of::<[Rank; BUCKETS]>() + size_of::<News>();
         let classes = detail.classes().count() * size_of::<Class>();
         detail.rows() * row + size_of::<General>() + classes
     }
@@ -101,28 +117,41 @@ impl Curves {
 
     /// An object with this mark was asked for at `age`.
     pub(crate) fn on_return(&mut self, class: Class, age: u32) {
-        count(&mut self.returned[class.row(self.detail)], age, ONE);
+        let row = self.row(class);
+        count(&mut self.returned[row], age, ONE);
     }
 
     /// It is not known any more, and was not asked for since.
     pub(crate) fn on_give_up(&mut self, class: Class, age: u32) {
-        count(&mut self.given_up[class.row(self.detail)], age, ONE);
+        let row = self.row(class);
+        count(&mut self.given_up[row], age, ONE);
     }
 
     /// It was met in a random sample, for `weight` others (1/256).
+    #[inline]
     pub(crate) fn on_sample(&mut self, class: Class, age: u32, weight: u32) {
-        count(&mut self.waiting[class.row(self.detail)], age, weight);
+        let row = self.row(class);
+        count(&mut self.waiting[row], age, weight);
     }
 
-    pub(crate) fn rank(&self, class: Class, age: u32) -> Rank {
-        self.ranks[class.row(self.detail)][bucket(age)]
+    /// What objects earn whose class and age have this [`place`].
+    #[inline]
+    pub(crate) fn rank(&self, place: u32) -> Rank {
+        // As in `row`: there is a power of two of them.
+        self.ranks[place as usize & (self.ranks.len() - 1)]
     }
 
-    /// Builds the curve of the class whose turn it is, and lets its counts fade. Whether that
-    /// completed a round.
+    /// The row of any class, also of one that this detail does not have: a mechanism that hands back
+    /// marks that it was not given gets bad decisions and no panic.
+    fn row(&self, class: Class) -> usize {
+        class.row() & (self.returned.len() - 1)
+    }
+
+    /// Builds the curve of the class whose turn it is if enough happened to it, and lets its counts
+    /// fade. Whether that completed a round.
     pub(crate) fn build_next(&mut self, reading: Reading) -> bool {
         let class = self.classes[self.turn];
-        let row = class.row(self.detail);
+        let row = class.row();
         let mut returned = [0.0; BUCKETS];
         let mut ended = [0.0; BUCKETS];
         for b in 0..BUCKETS {
@@ -131,16 +160,38 @@ impl Curves {
             ended[b] = (self.given_up[row][b] as f32 + waiting) / ONE as f32;
         }
         self.general.add(class, &returned, &ended);
-        let kind = &self.general.by_kind[class.kind()];
-        self.ranks[row] = ranks(&hazards(&returned, &ended, kind));
+        if self.has_news(row) {
+            let kind = &self.general.by_kind[class.kind()];
+            self.ranks[places(row)].copy_from_slice(&ranks(&hazards(&returned, &ended, kind)));
+            self.news[row] = News::default();
+        }
         fade(&mut self.returned[row], reading.kept);
         fade(&mut self.given_up[row], reading.kept);
         fade(&mut self.waiting[row], 1 << 15);
+        self.news[row].before = self.total(row);
         self.turn = (self.turn + 1) % self.classes.len();
         if self.turn == 0 {
-            self.general.end_round();
+            self.general.end_round(&self.classes);
         }
         self.turn == 0
+    }
+
+    /// Whether much of what a row has counted is not in its curve yet, or the curve is old: what is
+    /// known more generally changes too.
+    fn has_news(&mut self, row: usize) -> bool {
+        let total = self.total(row);
+        let news = &mut self.news[row];
+        news.fresh += total.saturating_sub(news.before);
+        news.turns += 1;
+        news.fresh > total / NEWS_SHARE || news.turns >= NEWS_TURNS
+    }
+
+    fn total(&self, row: usize) -> u64 {
+        let counts = self.returned[row].iter().chain(&self.given_up[row]);
+        counts
+            .chain(&self.waiting[row])
+            .map(|&count| u64::from(count))
+            .sum()
     }
 }
 
@@ -159,16 +210,20 @@ impl General {
     }
 
     /// From general to special: all objects, those of a count, those of a kind.
-    fn end_round(&mut self) {
+    fn end_round(&mut self, classes: &[Class]) {
         let all = sums(&self.returned, &self.ended, 0..Class::KINDS);
         let of_all = hazards(&all.0, &all.1, &prior::of_all());
+        let mut kinds = classes.iter().map(|class| class.kind()).peekable();
         for count in 0..Class::COUNTS {
-            let kinds = Class::kinds_of_count(count);
-            let (returned, ended) = sums(&self.returned, &self.ended, kinds.clone());
+            let all_kinds = Class::kinds_of_count(count);
+            let (returned, ended) = sums(&self.returned, &self.ended, all_kinds.clone());
             let prior_of_count = prior::of_count(count);
             let expected = follow(&prior_of_count, &of_all, &prior::of_all());
             let of_count = hazards(&returned, &ended, &expected);
-            for kind in kinds {
+            while let Some(kind) = kinds.next_if(|kind| all_kinds.contains(kind)) {
+                if kinds.peek() == Some(&kind) {
+                    continue;
+                }
                 let expected = follow(&prior::of_kind(kind), &of_count, &prior_of_count);
                 self.by_kind[kind] = hazards(&self.returned[kind], &self.ended[kind], &expected);
             }
@@ -178,8 +233,20 @@ impl General {
     }
 }
 
+/// Where the rank of a class at an age stands.
+#[inline]
+pub(crate) fn place(class: Class, age: u32) -> u32 {
+    (class.row() * BUCKETS) as u32 + bucket(age)
+}
+
+/// Where those of a row stand.
+fn places(row: usize) -> core::ops::Range<usize> {
+    row * BUCKETS..(row + 1) * BUCKETS
+}
+
+#[inline]
 fn count(counts: &mut Counts, age: u32, weight: u32) {
-    let count = &mut counts[bucket(age)];
+    let count = &mut counts[bucket(age) as usize % BUCKETS];
     *count = count.saturating_add(weight);
 }
 
@@ -239,11 +306,11 @@ mod tests {
     };
 
     fn stranger() -> Class {
-        Class::of_stranger(Detail::Lean, 0)
+        Class::of_stranger(0)
     }
 
     fn rank_at(curves: &Curves, class: Class, age: u32) -> Rank {
-        curves.rank(class, age)
+        curves.rank(place(class, age))
     }
 
     fn build(curves: &mut Curves, rounds: usize) {
@@ -272,7 +339,7 @@ mod tests {
         for age in (0..10_000).step_by(3) {
             curves.on_give_up(stranger(), age);
         }
-        build(&mut curves, 2);
+        build(&mut curves, 2 * usize::from(NEWS_TURNS));
         assert!(rank_at(&curves, other, 50) < before);
     }
 
@@ -298,7 +365,7 @@ mod tests {
         }
         build(&mut curves, 1);
         assert_eq!(
-            curves.waiting[stranger().row(Detail::Lean)][5],
+            curves.waiting[stranger().row()][bucket(5) as usize],
             u32::MAX / 2
         );
     }

@@ -9,23 +9,35 @@ use alloc::boxed::Box;
 
 use super::age::Tick;
 use super::class::{Class, Detail};
+use super::curves::place;
 use super::mark::Mark;
+use super::rank::Rank;
 
 const BUCKET: usize = 8;
 const PRINT_BITS: u32 = 12;
+/// A slot that holds nothing: of a class that no object has, whose rank is the lowest.
+const EMPTY: u32 = Class::NOBODY.bits() << PRINT_BITS;
 
 /// Marks of objects that left, by hash.
 #[derive(Debug)]
 pub(crate) struct Departed {
-    slots: Box<[u32]>,
+    buckets: Box<[Bucket]>,
     layout: Layout,
+}
+
+/// Entries that are looked at together, half a line of the processor's cache.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
+struct Bucket([u32; BUCKET]);
+
+impl Bucket {
+    const NONE: Self = Self([EMPTY; BUCKET]);
 }
 
 /// How an entry holds print, class and time.
 #[derive(Clone, Copy, Debug)]
 struct Layout {
-    detail: Detail,
-    row_bits: u32,
+    class_bits: u32,
     /// Bits of a tick that are not kept.
     coarse: u32,
     time_bits: u32,
@@ -44,103 +56,122 @@ impl Departed {
 
     /// Memory that a table for `objects` takes.
     pub(crate) const fn bytes(objects: usize) -> usize {
-        objects.next_multiple_of(BUCKET) * size_of::<u32>()
+        objects.div_ceil(BUCKET) * size_of::<Bucket>()
     }
 
     pub(crate) fn new(objects: usize, detail: Detail) -> Self {
-        let slots = objects.next_multiple_of(BUCKET);
+        let buckets = objects.div_ceil(BUCKET);
         Self {
-            slots: alloc::vec![0; slots].into_boxed_slice(),
+            buckets: alloc::vec![Bucket::NONE; buckets].into_boxed_slice(),
             layout: Layout::new(detail),
         }
     }
 
     /// How many it can hold.
     pub(crate) fn len(&self) -> usize {
-        self.slots.len()
+        self.buckets.len() * BUCKET
     }
 
     /// Forgets the object; answers its class and age.
     pub(crate) fn take(&mut self, hash: u64, now: Tick) -> Option<Entry> {
-        let start = self.bucket(hash)?;
+        let layout = self.layout;
         let print = print(hash);
-        let slot = self.slots[start..start + BUCKET]
-            .iter_mut()
-            .find(|slot| **slot & PRINT_MASK == print)?;
-        Some(self.layout.entry(core::mem::take(slot), now))
+        let bucket = self.bucket(hash)?;
+        let mut matches = 0;
+        for (i, slot) in bucket.0.iter().enumerate() {
+            matches |= u32::from(slot & PRINT_MASK == print) << i;
+        }
+        let place = matches.trailing_zeros() as usize;
+        if place >= BUCKET {
+            return None;
+        }
+        Some(layout.entry(core::mem::replace(&mut bucket.0[place], EMPTY), now))
     }
 
-    /// Remembers an object, in place of the entry of its bucket with the lowest `worth`. Answers
+    /// Remembers an object, in place of the entry of its bucket with the lowest `rank`,
+    /// which is asked for by [`place`]. Answers
     /// what was given up for it.
+    #[inline]
     pub(crate) fn insert(
         &mut self,
         hash: u64,
         mark: Mark,
         now: Tick,
-        mut worth: impl FnMut(Entry) -> u32,
+        rank: impl Fn(u32) -> Rank,
     ) -> Option<Entry> {
-        let start = self.bucket(hash)?;
         let layout = self.layout;
-        let bucket = &mut self.slots[start..start + BUCKET];
-        let mut place = (0, u64::MAX);
-        for (i, &slot) in bucket.iter().enumerate() {
-            let worth = match slot {
-                0 => 0,
-                slot => 1 + u64::from(worth(layout.entry(slot, now))),
-            };
-            if worth < place.1 {
-                place = (i, worth);
-            }
-        }
-        let slot = &mut bucket[place.0];
-        let given_up = (*slot != 0).then(|| layout.entry(*slot, now));
+        let Bucket(slots) = self.bucket(hash)?;
+        let mut places = [0; BUCKET];
+        layout.places(slots, now, &mut places);
+        let ranks = places.map(|place| u32::from(rank(place).get()));
+        let worst = ranks.iter().zip(0..).map(|(rank, i)| rank << 3 | i).min();
+        let worst = worst.unwrap_or(0) as usize % BUCKET;
+        let slot = &mut slots[worst];
+        let given_up = (*slot != EMPTY).then(|| layout.entry(*slot, now));
         *slot = layout.slot(print(hash), mark);
         given_up
     }
 
-    fn bucket(&self, hash: u64) -> Option<usize> {
-        let buckets = (self.slots.len() / BUCKET) as u64;
+    /// The entries that an object with this hash would compete with.
+    pub(crate) fn neighbours(&mut self, hash: u64, now: Tick) -> impl Iterator<Item = Entry> {
+        let layout = self.layout;
+        let bucket = self.bucket(hash).copied().unwrap_or(Bucket::NONE);
+        let slots = bucket.0.into_iter().filter(|&slot| slot != EMPTY);
+        slots.map(move |slot| layout.entry(slot, now))
+    }
+
+    fn bucket(&mut self, hash: u64) -> Option<&mut Bucket> {
         // The middle bits: a sharded mechanism has spent the top ones on the shard.
         let position = hash >> 20 & 0xffff_ffff;
-        (buckets > 0).then(|| ((position * buckets) >> 32) as usize * BUCKET)
+        let place = (position * self.buckets.len() as u64) >> 32;
+        self.buckets.get_mut(place as usize)
     }
 }
 
 const PRINT_MASK: u32 = (1 << PRINT_BITS) - 1;
 
-/// Never zero, so that a zero slot is an empty one.
+/// Never zero, so that no entry looks [`EMPTY`].
 fn print(hash: u64) -> u32 {
     (hash as u32 & PRINT_MASK).max(1)
 }
 
 impl Layout {
     const fn new(detail: Detail) -> Self {
-        let row_bits = Class::BITS - detail.unused_bits();
+        let class_bits = detail.rows().ilog2();
         Self {
-            detail,
-            row_bits,
+            class_bits,
             coarse: match detail {
                 Detail::Lean => 3,
                 Detail::Full => 4,
             },
-            time_bits: u32::BITS - PRINT_BITS - row_bits,
+            time_bits: u32::BITS - PRINT_BITS - class_bits,
         }
     }
 
     fn slot(&self, print: u32, mark: Mark) -> u32 {
         let time = mark.time().get() >> self.coarse;
-        let row = mark.class().row(self.detail) as u32;
-        time << (PRINT_BITS + self.row_bits) | row << PRINT_BITS | print
+        let class = mark.class().bits() & ((1 << self.class_bits) - 1);
+        time << (PRINT_BITS + self.class_bits) | class << PRINT_BITS | print
+    }
+
+    /// The [`place`] of each entry's rank. Not a part of its caller, so that it is compiled for any
+    /// number of slots: only so are several found at once.
+    #[inline(never)]
+    fn places(&self, slots: &[u32], now: Tick, places: &mut [u32]) {
+        for (found, &slot) in places.iter_mut().zip(slots) {
+            let entry = self.entry(slot, now);
+            *found = place(entry.class, entry.age);
+        }
     }
 
     /// Ages wrap around after 2,048 (lean) or 256 (full) times the cache, and are exact to an
     /// eighth or a quarter of it.
     fn entry(&self, slot: u32, now: Tick) -> Entry {
-        let row = slot >> PRINT_BITS & ((1 << self.row_bits) - 1);
-        let time = slot >> (PRINT_BITS + self.row_bits);
+        let class = slot >> PRINT_BITS & ((1 << self.class_bits) - 1);
+        let time = slot >> (PRINT_BITS + self.class_bits);
         let coarse_age = (now.get() >> self.coarse).wrapping_sub(time);
         Entry {
-            class: Class::from_bits(row << self.detail.unused_bits()),
+            class: Class::from_bits(class),
             age: (coarse_age & ((1 << self.time_bits) - 1)) << self.coarse,
         }
     }
@@ -160,11 +191,20 @@ mod tests {
         Mark::new(Tick::new(time), Class::of_pioneer())
     }
 
+    /// That of an entry, where empty ones have none.
+    fn occupied(rank_place: u32, rank: f32) -> Rank {
+        if rank_place >= place(Class::NOBODY, 0) {
+            Rank::default()
+        } else {
+            Rank::new(1.0 + rank)
+        }
+    }
+
     #[test]
     fn an_object_is_remembered_once_with_class_and_coarse_age() {
         for detail in [Detail::Lean, Detail::Full] {
             let mut departed = Departed::new(64, detail);
-            departed.insert(hash(1), mark(1_000), Tick::new(1_100), |_| 0);
+            departed.insert(hash(1), mark(1_000), Tick::new(1_100), |_| Rank::default());
             let entry = departed
                 .take(hash(1), Tick::new(3_000))
                 .expect("it is there");
@@ -179,7 +219,9 @@ mod tests {
         for detail in [Detail::Lean, Detail::Full] {
             let mut departed = Departed::new(64, detail);
             let late = Tick::new(u32::MAX - 160);
-            departed.insert(hash(1), Mark::new(late, Class::of_pioneer()), late, |_| 0);
+            departed.insert(hash(1), Mark::new(late, Class::of_pioneer()), late, |_| {
+                Rank::default()
+            });
             let entry = departed.take(hash(1), Tick::new(160)).expect("it is there");
             assert!(entry.age.abs_diff(321) <= 16, "{}", entry.age);
         }
@@ -192,12 +234,17 @@ mod tests {
             let time = i as u32 * 160;
             assert!(
                 departed
-                    .insert(hash(i), mark(time), Tick::new(time), |_| 0)
+                    .insert(hash(i), mark(time), Tick::new(time), |place| occupied(
+                        place, 1.0
+                    ))
                     .is_none()
             );
         }
         let now = Tick::new(1_600);
-        let given_up = departed.insert(hash(99), mark(1_600), now, |entry| entry.age.abs_diff(800));
+        let worst = place(Class::of_pioneer(), 800);
+        let given_up = departed.insert(hash(99), mark(1_600), now, |place| {
+            occupied(place, place.abs_diff(worst) as f32)
+        });
         assert_eq!(given_up.expect("one had to go").age, 800);
         assert!(departed.take(hash(5), now).is_none());
     }
@@ -206,7 +253,7 @@ mod tests {
     fn strangers_are_rarely_taken_for_somebody() {
         let mut departed = Departed::new(8_192, Detail::Lean);
         for i in 0..30_000 {
-            departed.insert(hash(i), mark(0), Tick::new(0), |_| 0);
+            departed.insert(hash(i), mark(0), Tick::new(0), |_| Rank::default());
         }
         let wrong = (1_000_000..1_100_000)
             .filter(|&i| departed.take(hash(i), Tick::new(0)).is_some())
@@ -217,7 +264,11 @@ mod tests {
     #[test]
     fn without_room_nothing_is_remembered() {
         let mut departed = Departed::new(0, Detail::Lean);
-        assert!(departed.insert(7, mark(0), Tick::new(0), |_| 0).is_none());
+        assert!(
+            departed
+                .insert(7, mark(0), Tick::new(0), |_| Rank::default())
+                .is_none()
+        );
         assert!(departed.take(7, Tick::new(0)).is_none());
     }
 }

@@ -9,8 +9,11 @@ use super::class::Class;
 pub struct Mark(u32);
 
 impl Mark {
+    /// The time is in the highest bits, the class in the lowest; some between are free.
+    const TIME_SHIFT: u32 = u32::BITS - Tick::BITS;
+
     pub(crate) const fn new(time: Tick, class: Class) -> Self {
-        Self(time.get() << Class::BITS | class.bits())
+        Self(time.get() << Self::TIME_SHIFT | class.bits())
     }
 
     /// As [`Mark::to_bits`] gave it. Any other value is a mark too, of some object.
@@ -25,8 +28,15 @@ impl Mark {
         self.0
     }
 
+    /// Ticks from this mark's time to `now`.
+    #[inline]
+    pub(crate) const fn age(self, now: Tick) -> u32 {
+        let latest = Self(now.get() << Self::TIME_SHIFT | ((1 << Self::TIME_SHIFT) - 1));
+        latest.0.wrapping_sub(self.0) >> Self::TIME_SHIFT
+    }
+
     pub(crate) const fn time(self) -> Tick {
-        Tick::new(self.0 >> Class::BITS)
+        Tick::new(self.0 >> Self::TIME_SHIFT)
     }
 
     pub(crate) const fn class(self) -> Class {
@@ -34,4 +44,4 @@ impl Mark {
     }
 }
 
-const _: () = assert!(Tick::BITS + Class::BITS == u32::BITS);
+const _: () = assert!(Tick::BITS + Class::BITS <= u32::BITS);

@@ -11,9 +11,10 @@
 //! 1. keeps a [`Mark`] of four bytes with each object;
 //! 2. hands it to [`Ant::on_hit`] on an access, and stores the new one, if there is one;
 //! 3. calls [`Ant::on_miss`] before it inserts an object that it does not hold, for its mark;
-//! 4. where it needs room, offers random residents and the last few newcomers to a [`Shortlist`]
-//!    by their [`Ant::worth`], evicts what that names, and tells [`Ant::on_evict`] (or
-//!    [`Ant::on_remove`] where an object went for another reason).
+//! 4. where it needs room, lets [`Ant::show`] look at a few residents, around and around, and
+//!    offers the newest one itself ([`Ant::worth`]); evicts what the [`Shortlist`] then names, and
+//!    tells [`Ant::on_evict`] (or [`Ant::on_remove`] where an object went for another reason);
+//! 5. where it still has room, lets [`Ant::sample`] look at one resident per miss.
 //!
 //! Hits count one event and never build; of the classes one or two are built on a miss. Time is
 //! the number of accesses so far, and any other clock that advances evenly with them does as well.
@@ -29,12 +30,16 @@ mod shortlist;
 
 pub use class::Detail;
 pub use mark::Mark;
+pub use prior::Experience;
 pub use shortlist::{Shortlist, Worth};
 
 use age::{Clock, TICKS, Tick};
 use class::Class;
-use curves::{Curves, Reading};
+use curves::{Curves, Reading, place};
 use departed::Departed;
+
+/// Residents that are looked at together.
+const GROUP: usize = 8;
 
 /// What a policy remembers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,12 +91,10 @@ pub struct Ant {
     strangers: u8,
     residents: usize,
     has_evicted: bool,
-    /// Residents looked at so far, and departed ones met: some of them are samples.
-    looks: u64,
     evictions: u64,
     sampling: Sampling,
     schedule: Schedule,
-    random: u64,
+    luck: Luck,
 }
 
 /// How many objects the sample in the curves has, so that it can be scaled to all.
@@ -114,7 +117,9 @@ impl Ant {
     const WINDOW: u32 = TICKS / 16;
     /// Accesses of a round: so many at first, then ever more up to the last.
     const ROUND_MIN: u64 = 256;
-    const ROUND_MAX: u64 = 5_000;
+    const ROUND_MAX: u64 = 8_192;
+    /// A round is this part of all accesses so far, in between.
+    const ROUND_GROWTH: u64 = 4;
     /// A round is at least this part of what the cache holds, once it may be.
     const ROUND_SHARE: u64 = 16;
     /// Half of what was learned is forgotten after as many times the cache.
@@ -123,7 +128,7 @@ impl Ant {
     /// Curves built on a miss at most.
     const BUILDS_MAX: u32 = 2;
     /// One look, and one eviction, in so many is a sample.
-    const SAMPLED: u64 = 8;
+    const SAMPLED: usize = 8;
 
     /// A policy that knows nothing but its prior.
     #[must_use]
@@ -136,14 +141,13 @@ impl Ant {
             strangers: 0,
             residents: 0,
             has_evicted: false,
-            looks: 0,
             evictions: 0,
             sampling: Sampling::default(),
             schedule: Schedule {
                 due: 0,
                 round: Self::ROUND_MIN,
             },
-            random: 0x9e37_79b9_7f4a_7c15,
+            luck: Luck::new(),
         }
     }
 
@@ -155,14 +159,16 @@ impl Ant {
     }
 
     /// An object that is held was asked for: its new mark, if it has one.
+    #[inline]
     pub fn on_hit(&mut self, mark: Mark, now: u64) -> Option<Mark> {
         let tick = self.clock.tick(now);
         self.strangers <<= 1;
-        let age = tick.since(mark.time());
+        let age = mark.age(tick);
         (age >= Self::WINDOW).then(|| self.again(mark.class(), age, tick))
     }
 
     /// An object that is not held was asked for: the mark with which it may be inserted.
+    #[inline]
     pub fn on_miss(&mut self, hash: u64, now: u64) -> Mark {
         let tick = self.clock.tick(now);
         self.build_due(now);
@@ -177,42 +183,71 @@ impl Ant {
         let class = if !self.has_evicted && self.residents > objects / 10 {
             Class::of_pioneer()
         } else {
-            Class::of_stranger(self.detail, strangers)
+            Class::of_stranger(strangers)
         };
         Mark::new(tick, class)
     }
 
-    /// What a random resident is worth at present, in order to offer it to a [`Shortlist`].
-    pub fn worth(&mut self, mark: Mark, now: u64) -> Worth {
-        let age = self.clock.tick(now).since(mark.time());
-        self.looks = self.looks.wrapping_add(1);
-        if self.looks.is_multiple_of(Self::SAMPLED) {
-            self.sampling.residents += 1.0;
-            self.curves
-                .on_sample(mark.class(), age, Self::SAMPLE_WEIGHT);
+    /// What a resident is worth at present, in order to offer it to a [`Shortlist`].
+    #[inline]
+    pub fn worth(&self, mark: Mark, now: u64) -> Worth {
+        let age = mark.age(self.clock.tick(now));
+        Worth::new(self.curves.rank(place(mark.class(), age)), age)
+    }
+
+    /// Offers residents that were chosen without regard to what they are to a shortlist, where
+    /// `name` tells what they are called in it; the policy learns from a sample of them how old
+    /// residents are.
+    #[inline]
+    pub fn show<T: Copy>(
+        &mut self,
+        residents: &[Mark],
+        now: u64,
+        list: &mut Shortlist<T>,
+        name: impl Fn(usize) -> T,
+    ) {
+        let tick = self.clock.tick(now);
+        for sampled in residents.iter().step_by(Self::SAMPLED) {
+            self.sample(*sampled, now);
         }
-        self.worth_at(mark.class(), age)
+        for (group, marks) in residents.chunks(GROUP).enumerate() {
+            let mut places = [0; GROUP];
+            for (found, mark) in places.iter_mut().zip(marks) {
+                *found = place(mark.class(), mark.age(tick));
+            }
+            for (i, &mark) in marks.iter().enumerate() {
+                let rank = self.curves.rank(places[i]);
+                if list.wants(rank) {
+                    let worth = Worth::new(rank, mark.age(tick));
+                    list.offer(worth, name(group * GROUP + i), mark);
+                }
+            }
+        }
+    }
+
+    /// Looks at a resident that was chosen without regard to what it is, to learn how old residents
+    /// are. [`Ant::show`] does so too; where there is room, nothing is shown, and one is to be looked
+    /// at on each miss, or the policy learns from those objects only that return.
+    pub fn sample(&mut self, mark: Mark, now: u64) {
+        self.sampling.residents += 1.0;
+        let age = mark.age(self.clock.tick(now));
+        self.curves
+            .on_sample(mark.class(), age, Self::SAMPLE_WEIGHT);
     }
 
     /// An object left the cache to make room.
+    #[inline]
     pub fn on_evict(&mut self, hash: u64, mark: Mark, now: u64) {
         self.has_evicted = true;
         self.on_remove();
         let tick = self.clock.tick(now);
         self.evictions = self.evictions.wrapping_add(1);
-        let sampled = self.evictions.is_multiple_of(Self::SAMPLED);
-        if sampled {
-            self.sampling.departed += Departed::BUCKET as f32;
+        if self.evictions.is_multiple_of(Self::SAMPLED as u64) {
+            self.sample_departed(hash, tick);
         }
-        let weight = self.departed_weight();
-        let curves = &mut self.curves;
-        let given_up = self.departed.insert(hash, mark, tick, |entry| {
-            if sampled {
-                curves.on_sample(entry.class, entry.age, weight);
-            }
-            worth(curves, entry.class, entry.age).0
-        });
-        if let Some(entry) = given_up {
+        let curves = &self.curves;
+        let rank = |place| curves.rank(place);
+        if let Some(entry) = self.departed.insert(hash, mark, tick, rank) {
             self.curves.on_give_up(entry.class, entry.age);
         }
     }
@@ -224,21 +259,22 @@ impl Ant {
 
     const SAMPLE_WEIGHT: u32 = 256;
 
-    /// What a departed object of the sample weighs, where a resident weighs
-    /// [`Ant::SAMPLE_WEIGHT`]: both samples are to stand for what they were taken from.
-    fn departed_weight(&self) -> u32 {
-        let departed = self.departed.len() as f32 / self.sampling.departed.max(1.0);
+    /// A departed object of the sample weighs more or less than the [`Ant::SAMPLE_WEIGHT`] of a
+    /// resident: both samples are to stand for what they were taken from.
+    #[cold]
+    fn sample_departed(&mut self, hash: u64, now: Tick) {
+        self.sampling.departed += Departed::BUCKET as f32;
+        let departed = self.departed.len() as f32 / self.sampling.departed;
         let residents = self.residents.max(1) as f32 / self.sampling.residents.max(1.0);
-        (Self::SAMPLE_WEIGHT as f32 * (departed / residents).min(256.0)) as u32
-    }
-
-    fn worth_at(&self, class: Class, age: u32) -> Worth {
-        worth(&self.curves, class, age)
+        let weight = (Self::SAMPLE_WEIGHT as f32 * (departed / residents).min(256.0)) as u32;
+        for entry in self.departed.neighbours(hash, now) {
+            self.curves.on_sample(entry.class, entry.age, weight);
+        }
     }
 
     fn again(&mut self, class: Class, age: u32, tick: Tick) -> Mark {
         self.curves.on_return(class, age);
-        let luck = self.luck();
+        let luck = self.luck.draw();
         let strangers = self.strangers.count_ones();
         Mark::new(tick, class.again(self.detail, age, strangers, luck))
     }
@@ -269,23 +305,26 @@ impl Ant {
             self.sampling.residents *= 0.5;
             self.sampling.departed *= 0.5;
             let longest = Self::ROUND_MAX.max(objects / Self::ROUND_SHARE);
-            self.schedule.round = (now / 8).clamp(Self::ROUND_MIN, longest);
+            self.schedule.round = (now / Self::ROUND_GROWTH).clamp(Self::ROUND_MIN, longest);
         }
         let pause = (self.schedule.round / self.curves.classes() as u64).max(1);
         self.schedule.due = self.schedule.due.saturating_add(pause);
     }
-
-    /// xorshift64 (Marsaglia 2003).
-    fn luck(&mut self) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.random >> 16
-    }
 }
 
-/// Rank first; among equals, what was asked for longer ago is worth less.
-fn worth(curves: &Curves, class: Class, age: u32) -> Worth {
-    let rank = u32::from(curves.rank(class, age).get());
-    Worth((rank << 16) | (0xffff - age.min(0xffff)))
+/// Random numbers, always the same ones: xorshift64 (Marsaglia 2003).
+#[derive(Clone, Copy, Debug)]
+struct Luck(u64);
+
+impl Luck {
+    const fn new() -> Self {
+        Self(0x9e37_79b9_7f4a_7c15)
+    }
+
+    fn draw(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 >> 16
+    }
 }

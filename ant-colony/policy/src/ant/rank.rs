@@ -16,11 +16,12 @@ use super::age::{BUCKETS, first_age};
 pub(crate) struct Rank(u16);
 
 impl Rank {
-    fn new(rate: f32) -> Self {
+    pub(crate) fn new(rate: f32) -> Self {
         Self((rate.max(0.0).to_bits() >> 16) as u16)
     }
 
     /// Floats above zero are ordered as their bits are.
+    #[inline]
     pub(crate) const fn get(self) -> u16 {
         self.0
     }

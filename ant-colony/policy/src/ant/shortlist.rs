@@ -6,55 +6,101 @@
 //! another mark by then, and the mechanism passes it over.
 
 use super::mark::Mark;
+use super::rank::Rank;
 
 /// What an object earns, to compare: the lowest goes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Worth(pub(crate) u32);
 
-/// Candidates in order, each with the mark that it had.
-#[derive(Debug)]
-pub struct Shortlist<T> {
-    /// The best candidate is the last.
-    entries: [(Worth, T, Mark); LENGTH],
-    len: usize,
+impl Worth {
+    /// Rank first; among equals, what was asked for longer ago is worth less.
+    #[inline]
+    pub(crate) fn new(rank: Rank, age: u32) -> Self {
+        Self(u32::from(rank.get()) << 16 | (0xffff - age.min(0xffff)))
+    }
 }
 
-const LENGTH: usize = 16;
+/// Candidates in order, each with the mark that it had.
+///
+/// Once it has been full, only what is worth less than the worst of it then is listed, or most of
+/// what is offered would be listed for nothing while one place is free; that bar rises with each
+/// candidate that is taken, so that the list does not run dry.
+#[derive(Debug)]
+pub struct Shortlist<T> {
+    /// In descending order: the best candidate is the last.
+    worths: [u32; LENGTH],
+    entries: [(T, Mark); LENGTH],
+    len: usize,
+    bar: u32,
+}
+
+const LENGTH: usize = 8;
+/// By how much the bar rises: the 32nd part of an octave.
+const RISE: u32 = 4 << 16;
 
 impl<T: Copy + Default> Default for Shortlist<T> {
     fn default() -> Self {
         Self {
-            entries: [(Worth::default(), T::default(), Mark::from_bits(0)); LENGTH],
+            worths: [0; LENGTH],
+            entries: [(T::default(), Mark::from_bits(0)); LENGTH],
             len: 0,
+            bar: u32::MAX,
         }
     }
 }
 
 impl<T: Copy> Shortlist<T> {
-    /// Offers an object; it is listed if it is worth less than one that is.
+    /// Whether an object of this rank may be listed.
+    #[inline]
+    pub(crate) fn wants(&self, rank: Rank) -> bool {
+        u32::from(rank.get()) <= self.bar >> 16
+    }
+
+    /// Offers an object; it is listed if it is worth little enough.
+    #[inline]
     pub fn offer(&mut self, worth: Worth, object: T, mark: Mark) {
-        let after =
-            |entries: &[(Worth, T, Mark)]| entries.iter().filter(|entry| entry.0 > worth).count();
-        let mut place = after(&self.entries[..self.len]);
+        if worth.0 < self.bar {
+            self.list(worth.0, object, mark);
+        }
+    }
+
+    fn list(&mut self, worth: u32, object: T, mark: Mark) {
+        let mut place;
         if self.len == LENGTH {
-            if place == 0 {
-                return;
+            // The first one, which is worth more, is dropped.
+            place = 0;
+            while place + 1 < LENGTH && self.worths[place + 1] > worth {
+                self.worths[place] = self.worths[place + 1];
+                self.entries[place] = self.entries[place + 1];
+                place += 1;
             }
-            self.entries.copy_within(1..place, 0);
-            place -= 1;
         } else {
-            self.entries.copy_within(place..self.len, place + 1);
+            place = self.len;
+            while place > 0 && self.worths[place - 1] < worth {
+                self.worths[place] = self.worths[place - 1];
+                self.entries[place] = self.entries[place - 1];
+                place -= 1;
+            }
             self.len += 1;
         }
-        self.entries[place] = (worth, object, mark);
+        self.worths[place] = worth;
+        self.entries[place] = (object, mark);
+        if self.len == LENGTH {
+            self.bar = self.worths[0];
+        }
     }
 
     /// Takes the candidate that is worth least. It is a victim only if it is still there and still
     /// has this mark.
+    #[inline]
     pub fn pop(&mut self) -> Option<(T, Mark)> {
-        self.len = self.len.checked_sub(1)?;
-        let (_, object, mark) = self.entries[self.len];
-        Some((object, mark))
+        let Some(last) = self.len.checked_sub(1) else {
+            self.bar = u32::MAX;
+            return None;
+        };
+        self.len = last;
+        self.bar = self.bar.saturating_add(RISE);
+        Some(self.entries[last])
     }
 }
 
@@ -77,6 +123,25 @@ mod tests {
             .map(|(worth, _)| worth)
             .collect();
         assert_eq!(taken, all[..LENGTH]);
+    }
+
+    #[test]
+    fn a_list_that_was_full_takes_better_ones_until_it_runs_dry() {
+        let mut list = Shortlist::default();
+        let worth = |rank: u32| Worth(rank << 16);
+        for rank in 100..100 + LENGTH as u32 {
+            list.offer(worth(rank), rank, Mark::from_bits(0));
+        }
+        assert_eq!(list.pop().map(|(rank, _)| rank), Some(100));
+        list.offer(worth(500), 500, Mark::from_bits(0));
+        list.offer(worth(50), 50, Mark::from_bits(0));
+        let taken: Vec<u32> = core::iter::from_fn(|| list.pop())
+            .map(|(rank, _)| rank)
+            .collect();
+        assert_eq!(taken[0], 50);
+        assert_eq!(taken.len(), LENGTH);
+        list.offer(worth(500), 500, Mark::from_bits(0));
+        assert_eq!(list.pop().map(|(rank, _)| rank), Some(500));
     }
 
     use alloc::vec::Vec;

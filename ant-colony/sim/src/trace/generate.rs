@@ -3,6 +3,9 @@
 //! A name says all: `gen:KIND,PARAMETER=VALUE,...`. The same name gives the same requests. Ids are
 //! scattered, so that neighbours say nothing about each other.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use fastrand::Rng;
 
 use super::Record;
@@ -13,6 +16,8 @@ gen:loop    objects asked for in turn, again and again: times=1.5 (of the capaci
 gen:scan    a hot set, and scans of new objects that pass once: times=0.5, share=0.3, run=200
 gen:zipf    objects of skewed popularity: times=10, skew=0.9
 gen:shift   the same, with other popular objects after every=5000 requests: times=10, skew=0.9
+gen:visits  objects that come, are asked for a while at intervals of their own, and go: times=10
+            (the longest interval)
 All take capacity=1000 (what times refers to), requests=20000, seed=1.";
 
 /// Short traces full of loops, for caches of 1,000 objects: what a policy that learns must not be
@@ -97,7 +102,8 @@ pub(super) fn records(name: &str) -> Result<Vec<Record>, String> {
         "scan" => scanning,
         "zipf" => zipf,
         "shift" => shifting,
-        _ => return Err("the kinds are loop, scan, zipf and shift".to_owned()),
+        "visits" => visiting,
+        _ => return Err("the kinds are loop, scan, zipf, shift and visits".to_owned()),
     };
     let mut parameters = Parameters::of(kind);
     for part in parts {
@@ -159,6 +165,39 @@ fn shifting(parameters: &Parameters) -> Generator {
     let every = parameters.every as u64;
     // The most popular ones become unpopular, and others take their places.
     Box::new(move |now, random| (ranks.draw(random) + now / every * (objects / 3)) % objects)
+}
+
+/// Half of the objects are asked for once; how often the others are follows Pareto's law. Each has a
+/// mean interval of its own, of any order of magnitude up to the longest.
+fn visiting(parameters: &Parameters) -> Generator {
+    const VISITS_MAX: f64 = 1_000.0;
+    struct Visitor {
+        left: u32,
+        interval: f64,
+    }
+    let longest = parameters.objects() as f64;
+    let mut visitors: Vec<Visitor> = Vec::new();
+    let mut due: BinaryHeap<Reverse<(u64, usize)>> = BinaryHeap::new();
+    Box::new(move |now, random| {
+        let returning = due.peek().is_some_and(|Reverse((time, _))| *time <= now);
+        let number = if let (true, Some(Reverse((_, number)))) = (returning, due.pop()) {
+            number
+        } else {
+            let visits = (1.0 / (1.0 - random.f64())).min(VISITS_MAX);
+            visitors.push(Visitor {
+                left: visits as u32,
+                interval: longest.powf(random.f64()),
+            });
+            visitors.len() - 1
+        };
+        let visitor = &mut visitors[number];
+        visitor.left -= 1;
+        if visitor.left > 0 {
+            let interval = -(1.0 - random.f64()).ln() * visitor.interval;
+            due.push(Reverse((now + 1 + interval as u64, number)));
+        }
+        number as u64
+    })
 }
 
 /// Ranks drawn by Zipf's law.

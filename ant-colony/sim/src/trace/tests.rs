@@ -246,7 +246,7 @@ fn a_generated_trace_is_the_same_each_time_and_another_for_each_seed() {
 #[test]
 fn wrong_parameters_are_refused_with_what_would_be_right() {
     for (name, problem) in [
-        ("gen:loops", "loop, scan, zipf and shift"),
+        ("gen:loops", "loop, scan, zipf, shift and visits"),
         ("gen:loop,skew=1", "no parameter `skew`"),
         ("gen:zipf,skew=9", "skew is a number from 0 to 4"),
         ("gen:loop,requests", "requests is a number"),

@@ -1,19 +1,21 @@
-//! What is expected before anything was seen: hazards averaged over traces of all kinds.
+//! What is expected before anything was seen: hazards averaged over generated traces.
 //!
-//! The average gives each of 24 replays (the open traces without `mem_mcf`, at caches of 0.1%, 1%
-//! and 10%) the same weight where it saw at least 500 objects. Figures for a trace whose share was
-//! left out are in the crate's README.
+//! Real traces had no part in it. `cargo run -p ant-colony-sim --example prior` generates its traces,
+//! lets an [`Experience`] see each, averages, and prints the [`table`].
 
+mod experience;
 mod table;
 
+pub use experience::Experience;
+
 use super::age::BUCKETS;
-use super::class::Class;
+use super::class::{CONTEXTS, Class, INTERVALS};
 use super::rank::Hazards;
 
-/// Intervals of a count above zero.
-const INTERVALS: usize = 7;
 const FIRST_COUNT: usize = 1;
 const FIRST_KIND: usize = FIRST_COUNT + Class::COUNTS;
+/// All objects, those of each count, those of each kind.
+const ROWS: usize = FIRST_KIND + CONTEXTS as usize + (Class::COUNTS - 1) * INTERVALS as usize;
 
 /// Of all objects.
 pub(crate) fn of_all() -> Hazards {
@@ -27,11 +29,31 @@ pub(crate) fn of_count(count: usize) -> Hazards {
 
 /// Of a kind.
 pub(crate) fn of_kind(kind: usize) -> Hazards {
-    let (count, interval) = (kind / 8, kind % 8);
-    row(match count {
-        0 => FIRST_KIND,
-        _ => FIRST_KIND + 1 + (count - 1) * INTERVALS + interval.min(INTERVALS - 1),
-    })
+    row(row_of_kind(kind))
+}
+
+/// Of kinds that no class has, that of another.
+const fn row_of_kind(kind: usize) -> usize {
+    let (contexts, intervals) = (CONTEXTS as usize, INTERVALS as usize);
+    let [pioneers, alike] = Class::PIONEERS;
+    let kind = if kind == pioneers { alike } else { kind };
+    let (count, rest) = (kind / 8, kind % 8);
+    FIRST_KIND
+        + match count {
+            0 if rest < contexts => rest,
+            0 => contexts - 1,
+            _ if rest < intervals => contexts + (count - 1) * intervals + rest,
+            _ => contexts + count * intervals - 1,
+        }
+}
+
+/// The count of the kind that has this row.
+const fn count_of_row(row: usize) -> usize {
+    let rest = row - FIRST_KIND;
+    match rest.checked_sub(CONTEXTS as usize) {
+        None => 0,
+        Some(rest) => 1 + rest / INTERVALS as usize,
+    }
 }
 
 fn row(index: usize) -> Hazards {
