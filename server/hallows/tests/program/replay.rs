@@ -170,7 +170,7 @@ fn what_is_wrong_exits_with_its_status_and_says_what_would_be_right() {
         (&[LOOP, "--capacity", "1MiB"], 2, "--bytes"),
         (&[LOOP, "--columns", "2"], 2, "id=2,size=3"),
         (&[LOOP, "--format", "xml"], 2, "oracle-general"),
-        (&["gen:spiral"], 1, "loop, scan, zipf and shift"),
+        (&["gen:spiral"], 1, "loop, scan, zipf, shift and visits"),
         (&["missing.zst"], 1, "missing.zst"),
         (&[prose], 1, "--format"),
         (&[], 2, "<TRACE>"),
