@@ -13,6 +13,7 @@ use std::time::Duration;
 use beehive_policy::{Activity, Wait};
 use hallows_lockfree::wait::poll_budget;
 
+use crate::panic;
 use crate::reactor::epoll::Epoll;
 use crate::reactor::uring::Uring;
 use crate::reactor::watch::Watch;
@@ -129,6 +130,6 @@ impl Driver {
         if let Some(watch) = watch {
             watch.close(&mut ready);
         }
-        ready.into_iter().for_each(Waker::wake);
+        panic::each(ready.into_iter(), Waker::wake);
     }
 }

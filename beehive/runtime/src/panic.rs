@@ -59,6 +59,13 @@ impl Panics {
     }
 }
 
+/// Calls `what` for each item. A panic has been reported, and ends the call for one item only: wakers are
+/// called and tasks dropped, which wakes who waits for them, on behalf of others than the caller.
+pub(crate) fn each<T>(mut items: impl Iterator<Item = T>, mut what: impl FnMut(T)) {
+    // Each panic has used up an item.
+    while catch_unwind(AssertUnwindSafe(|| items.by_ref().for_each(&mut what))).is_err() {}
+}
+
 /// A task of this thread's worker has panicked: tells the hook and follows the policy. Gives the
 /// payload back, for the task's handle.
 #[cold]

@@ -116,7 +116,8 @@ impl Runtime {
                 match make_worker(id, &shared, &settings, kept) {
                     Ok(worker) => {
                         let _ = report.send(Ok(()));
-                        worker.run(|_| shared.stopping().then_some(()));
+                        let ((), kept, _driver) = worker.run(|_| shared.stopping().then_some(()));
+                        kept.end();
                     }
                     Err(refused) => drop(report.send(Err(refused.0))),
                 }
@@ -345,7 +346,7 @@ impl Remains {
             // A worker that panicked has said so already.
             let _ = thread.join();
         }
-        drop(self.first);
+        self.first.into_iter().for_each(Kept::end);
         driver::drop_spare(&self.shared.remotes[0]);
         self.shared.close();
         self.shared.tasks.iter().for_each(Registry::close);

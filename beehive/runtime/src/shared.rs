@@ -29,7 +29,7 @@ use beehive_policy::{
 };
 use beehive_task::drain::Drain;
 use beehive_task::idle::Idle;
-use beehive_task::list::TaskList;
+use beehive_task::list::{Batch, TaskList};
 use beehive_task::live::LiveSet;
 use crossbeam_utils::CachePadded;
 use hallows_lockfree::deque;
@@ -42,7 +42,7 @@ use crate::dump::registry::Registry;
 use crate::entrance::Entrance;
 use crate::fork;
 use crate::options::{Task, TaskMeta, TaskOptions};
-use crate::panic::Panics;
+use crate::panic::{self, Panics};
 use crate::policy::Policy;
 use crate::queues::SharedQueues;
 use crate::remote::{AggregateCell, Remote};
@@ -399,9 +399,9 @@ impl Shared {
     /// recursion.
     fn drain(&self) {
         let drop_doomed = || {
-            drop(self.discarded.take_all());
+            drop_each(self.discarded.take_all());
             if self.closed.load(SeqCst) {
-                drop(self.entrance.take(1, usize::MAX));
+                drop_each(self.entrance.take(1, usize::MAX));
                 self.others.drop_all();
             }
         };
@@ -440,11 +440,18 @@ impl View for Shared {
 
 /// Drops what the queue of a worker that is gone holds.
 fn drop_all(queue: &deque::Stealer<Task>) {
-    loop {
-        match queue.steal() {
-            deque::Steal::Success(task) => drop(task),
-            deque::Steal::Retry => std::hint::spin_loop(),
-            deque::Steal::Empty => break,
+    let steal = || {
+        loop {
+            match queue.steal() {
+                deque::Steal::Success(task) => return Some(task),
+                deque::Steal::Retry => std::hint::spin_loop(),
+                deque::Steal::Empty => return None,
+            }
         }
-    }
+    };
+    panic::each(std::iter::from_fn(steal), drop);
+}
+
+fn drop_each(mut tasks: Batch<TaskMeta>) {
+    panic::each(std::iter::from_fn(|| tasks.pop()), drop);
 }

@@ -42,6 +42,7 @@ use crate::driver::Driver;
 use crate::fork;
 use crate::metrics::Phase;
 use crate::options::{Task, TaskMeta};
+use crate::panic;
 use crate::policy::Policy;
 use crate::queues::{ClassQueues, Reach};
 use crate::remote::{Message, Remote};
@@ -148,6 +149,12 @@ impl Kept {
             chosen: Vec::new(),
             timers: Wheel::new(0),
         }
+    }
+
+    /// The worker will never run again: drops what is left for it.
+    pub(crate) fn end(mut self) {
+        panic::each(std::iter::from_fn(|| self.inbox.try_recv().ok()), drop);
+        panic::each(self.chosen.drain(..), drop);
     }
 }
 
@@ -427,7 +434,7 @@ impl Worker {
     /// Wakes the tasks whose events have been collected.
     fn wake_ready(&self) {
         let mut ready = self.ready.take();
-        ready.drain(..).for_each(Waker::wake);
+        panic::each(ready.drain(..), Waker::wake);
         self.ready.replace(ready);
     }
 
@@ -507,7 +514,7 @@ impl Worker {
     fn wake_sleepers(&self) {
         let mut ready = Vec::new();
         self.timers.borrow_mut().fire_all(|waker| ready.push(waker));
-        ready.into_iter().for_each(Waker::wake);
+        panic::each(ready.into_iter(), Waker::wake);
     }
 
     /// Takes a task that stays on this worker, in no order.
@@ -528,12 +535,11 @@ impl Worker {
         }
         loop {
             self.receive();
-            while let Some(task) = self.pop_any_local() {
-                match task.metadata().affinity() {
-                    Some(_) => self.chosen.borrow_mut().push(task),
-                    None => drop(task),
-                }
-            }
+            let queued = std::iter::from_fn(|| self.pop_any_local());
+            panic::each(queued, |task| match task.metadata().affinity() {
+                Some(_) => self.chosen.borrow_mut().push(task),
+                None => drop(task),
+            });
             let waiting = self.live.borrow().claim_all();
             // Dropping a task may wake others, which are then in a queue.
             let ended = waiting.is_empty()
@@ -541,7 +547,7 @@ impl Worker {
                 && self.local.is_empty()
                 && self.queues.is_local_empty()
                 && self.slices.is_empty();
-            drop(waiting);
+            panic::each(waiting.into_iter(), drop);
             if ended {
                 break;
             }

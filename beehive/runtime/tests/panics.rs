@@ -1,9 +1,13 @@
 //! What a panic of a task does, by policy, and misuse, which panics with advice.
 
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
+use std::time::Duration;
 
+use beehive::time::sleep;
 use beehive::{Builder, PanicPolicy, Runtime, spawn, spawn_local, yield_now};
 
 fn builder() -> Builder {
@@ -139,4 +143,26 @@ fn a_runtime_of_no_workers_is_refused_with_advice() {
     let refused = Runtime::builder().workers(0).build().map(drop).unwrap_err();
     let text = refused.to_string();
     assert!(text.contains("one for each core"), "{text}");
+}
+
+#[test]
+fn a_waker_that_panics_takes_no_worker_down() {
+    struct Broken;
+
+    impl Wake for Broken {
+        fn wake(self: Arc<Self>) {
+            panic!("on purpose");
+        }
+    }
+
+    let runtime = builder().build().unwrap();
+    runtime.block_on(async {
+        let waker = Waker::from(Arc::new(Broken));
+        let mut timers = [1, 2].map(|ms| Box::pin(sleep(Duration::from_millis(ms))));
+        for timer in &mut timers {
+            let polled = timer.as_mut().poll(&mut Context::from_waker(&waker));
+            assert!(polled.is_pending());
+        }
+        sleep(Duration::from_millis(5)).await;
+    });
 }

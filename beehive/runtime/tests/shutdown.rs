@@ -1,10 +1,13 @@
 //! Shutdown: the request, the drain, the deadline, and what is left.
 
+use std::future::{Future, pending};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use beehive::{Handle, Io, JoinError, Runtime, shutdown, spawn, yield_now};
+use beehive::{Handle, Io, JoinError, JoinHandle, Runtime, shutdown, spawn, yield_now};
 
 /// Far more than any drain here takes, also on a loaded machine.
 const AMPLE: Duration = Duration::from_secs(60);
@@ -189,4 +192,57 @@ fn the_drain_ends_long_before_its_deadline() {
         assert!(runtime.shutdown_timeout(Duration::MAX).drained);
     }
     assert!(begin.elapsed() < AMPLE);
+}
+
+/// Of an executor that is broken.
+struct Broken;
+
+impl Wake for Broken {
+    fn wake(self: Arc<Self>) {
+        panic!("on purpose");
+    }
+}
+
+#[test]
+fn wakers_that_panic_keep_no_task_from_its_end() {
+    for began in [false, true] {
+        for runtime in runtimes(2) {
+            let dropped = Arc::new(AtomicUsize::new(0));
+            let mut joins = wait_for_ever(&runtime.handle(), &dropped);
+            let mut poll = || {
+                let waker = Waker::from(Arc::new(Broken));
+                for join in &mut joins {
+                    let joined = Pin::new(join).poll(&mut Context::from_waker(&waker));
+                    assert!(joined.is_pending());
+                }
+            };
+            if began {
+                runtime.block_on(async {
+                    yield_now().await;
+                    poll();
+                });
+            } else {
+                poll();
+            }
+            drop(runtime);
+            assert_eq!(dropped.load(SeqCst), joins.len());
+        }
+    }
+}
+
+/// Tasks of all workers, and of each, that only end with the runtime.
+fn wait_for_ever(handle: &Handle, dropped: &Arc<AtomicUsize>) -> Vec<JoinHandle<()>> {
+    let task = |counted: Dropped| async move {
+        pending::<()>().await;
+        drop(counted);
+    };
+    let mut joins = Vec::new();
+    for worker in handle.workers() {
+        for _ in 0..5 {
+            let [shared, local] = [(); 2].map(|()| task(Dropped(dropped.clone())));
+            joins.push(handle.spawn(shared));
+            joins.push(handle.spawn_on(worker, || local));
+        }
+    }
+    joins
 }

@@ -22,6 +22,7 @@ use beehive_policy::{Class, ClassSet, DeadlineQueue, Nanos, Shares, Weights, dea
 
 use crate::clock::Clock;
 use crate::options::Task;
+use crate::panic;
 use crate::remote::Remote;
 use shared::SharedQueue;
 
@@ -83,9 +84,8 @@ impl SharedQueues {
     }
 
     pub(crate) fn drop_all(&self) {
-        while let Some(task) = self.latency.pop().or_else(|| self.background.pop()) {
-            drop(task);
-        }
+        let next = || self.latency.pop().or_else(|| self.background.pop());
+        panic::each(std::iter::from_fn(next), drop);
     }
 }
 

@@ -7,6 +7,7 @@ use beehive_policy::Nanos;
 use beehive_task::wheel::TimerKey;
 
 use super::Worker;
+use crate::panic;
 
 /// A tick of the timer wheel: a microsecond.
 const TICK_NS: u64 = 1_000;
@@ -31,7 +32,7 @@ impl Worker {
         let mut ready = self.ready.take();
         timers.advance(now.0 / TICK_NS, |waker| ready.push(waker));
         drop(timers);
-        ready.drain(..).for_each(Waker::wake);
+        panic::each(ready.drain(..), Waker::wake);
         self.ready.replace(ready);
     }
 
