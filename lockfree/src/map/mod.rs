@@ -40,10 +40,11 @@
 //! that it saw has changed, but also if another key of the chain came or left, or the chain is locked.
 //!
 //! **Growth** is linear hashing: a level doubles the number of buckets, one split after the other.
-//! 1. There are 16 counters, and threads mostly use different ones. An insertion that brings its
-//!    counter, from which removals subtract, to a multiple of eight splits buckets until there are
-//!    enough, at most 16. It tries once to lock the bucket that is next; if that fails, it leaves
-//!    the work to the next such insertion. So growth may lag as long as that bucket is always locked.
+//! 1. Each thread counts its insertions, on Linux in a counter of its own; others share 16 counters,
+//!    from which removals subtract. An insertion that brings its counter to a multiple of eight splits
+//!    buckets until there are enough, at most 16. It tries once to lock the bucket that is next; if
+//!    that fails, it leaves the work to the next such insertion. So growth may lag as long as that
+//!    bucket is always locked.
 //! 2. The pairs that leave are copied to the new bucket, which nobody knows yet.
 //! 3. *One store* of the old bucket's tags increases its depth and clears the tags of the pairs that
 //!    left. Before it, they are found here; after it, there. Neither is a time without them. (Those
@@ -85,8 +86,8 @@
 //! - An insertion moves at most 16 buckets. Memory grows by the bucket as well, at about 36 bytes
 //!   for an entry of words; it is *reserved* by doubling, so where an allocator does not give pages
 //!   lazily, up to twice that. The map never shrinks: slots are used again at once, but buckets stay.
-//! - Boxes that were taken out: at most 1,024 wait to be freed; besides, one for each that is being
-//!   read (a walk holds one chain at a time) and one for each thread that stopped while it took one
+//! - Boxes that were taken out: fewer than 64 wait to be freed for each thread that writes, and at most
+//!   3,024 in all; besides, one for each that is being read (a walk holds one chain at a time) and one for each thread that stopped while it took one
 //!   out. If a thread stops while it frees, what it was about to free waits with it, about 64.
 //! - Not only insertions allocate: so does a walk, a search in a map of boxes when 128 boxes are being
 //!   read already, and a removal or replacement when it frees, which is about every 64th time.
@@ -121,12 +122,36 @@
 //!   308.79 to hashbrown, 16.42 to dashmap.
 
 mod array;
+#[cfg(all(
+    feature = "std",
+    target_os = "linux",
+    not(any(feature = "loom", feature = "shuttle", miri))
+))]
+mod barrier;
+#[cfg(not(all(
+    feature = "std",
+    target_os = "linux",
+    not(any(feature = "loom", feature = "shuttle", miri))
+)))]
+#[path = "full_barrier.rs"]
+mod barrier;
 mod bucket;
 mod count;
 mod grow;
 mod hashed;
 mod layout;
 mod overflow;
+#[cfg(any(
+    feature = "loom",
+    all(feature = "std", target_os = "linux", not(feature = "shuttle"))
+))]
+mod owner;
+#[cfg(not(any(
+    feature = "loom",
+    all(feature = "std", target_os = "linux", not(feature = "shuttle"))
+)))]
+#[path = "no_owner.rs"]
+mod owner;
 mod reclaim;
 mod stripe;
 mod table;

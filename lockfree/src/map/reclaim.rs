@@ -5,19 +5,25 @@
 //! address no slot shows.
 //!
 //! Protocol.
-//! 1. A reader finds a free slot and puts the address there with one compare-and-swap: that takes
-//!    the slot and shows the address at once. Slots belong to nobody, so there is nothing to
-//!    register, no thread-local variable, and a thread may hold as many as it likes.
-//!    If all slots are taken, it goes on to another block of them, which it may have to allocate,
-//!    and a sequentially consistent fence follows the swap.
+//! 1. A reader shows the address in a slot. There are two kinds of slots.
+//!    - *Owned* ones: a thread that has a [number](super::owner) has a line of slots to itself. It finds a free
+//!      one, stores the address there, and the [light](super::barrier::light) half of an asymmetric fence
+//!      follows, which costs nothing.
+//!    - *Shared* ones, for threads without a number and for who has all of its own slots in use. One
+//!      compare-and-swap takes a free one and shows the address at once: these slots belong to nobody,
+//!      so there is nothing to register, and a thread may hold as many as it likes. If all are taken,
+//!      it goes on to another block of them, which it may have to allocate, and a sequentially
+//!      consistent fence follows the swap.
 //! 2. The reader looks again whether the entry is still in the map
 //!    ([`Spot::current`](super::table::Spot::current)). If not, it lets go and searches again.
 //!    Without this, the entry may have been freed before its address was shown. If so, it reads the
 //!    entry through the pointer that it has found *now*: the address may be that of another entry
 //!    than before, one that was allocated where the first had been freed.
-//! 3. A remover takes the entry out of the map, then retires it.
-//! 4. The 64th retirement on a stripe takes the stripe's whole list, *then* a sequentially
-//!    consistent fence, *then* reads all slots, and frees what is not shown.
+//! 3. A remover takes the entry out of the map, then retires it, on the list of its number, or of a
+//!    stripe if it has none.
+//! 4. The 64th retirement on a list takes the whole list, *then* the [heavy](super::barrier::heavy) half of the
+//!    fence, which is also a sequentially consistent one, *then* reads all slots, and frees what is
+//!    not shown.
 //!
 //! Why it is right: let R be the reader's second look (2), F the fence (4). The swap (1) precedes R
 //! in the single order of sequentially consistent operations. If the reclaimer did not see the
@@ -25,39 +31,52 @@
 //! remover wrote before F, so R precedes F. Both cannot be. This needs the swap, R and F to be
 //! sequentially consistent; on x86 that costs nothing beyond the swap itself.
 //!
+//! For owned slots, the asymmetric fence says it directly: either what the reader stored before its
+//! half is seen by the loads after the reclaimer's half, or what happened before the reclaimer's half
+//! is seen by the loads after the reader's half. In the second case R does not find the entry. The
+//! model checker has a fence in the place of each half.
+//!
 //! If the reclaimer did not see the address because it did not see the block, what F precedes is
 //! only the swap that linked the block, which is not sequentially consistent. But it happens before
 //! the reader's fence, so F precedes that fence, which precedes R, and again R cannot precede F.
 //!
 //! Freeing a slot releases, reading the slots acquires: the reader's last look happens before the
-//! entry is dropped. Retiring releases and F, after the list was taken, acquires: so does the removal.
+//! entry is dropped. Showing another entry in an owned slot releases as well, because the reclaimer
+//! may see only that. Retiring releases and F, after the list was taken, acquires: so does the removal.
 //!
-//! Garbage bound: fewer than 64 entries for each of the 16 stripes; one for each slot that shows
-//! one (a walk shows a whole chain at a time); one for each thread that stopped while it was
-//! retiring, and what one that stopped *while it was freeing* has in hand. A reader that stops
+//! An owned slot is taken by a load and a store. Nothing may come between that takes the same slot: a
+//! signal handler may read, since it has let go before it returns. Letting go is one store, which any
+//! thread may do. A list of a number is pushed to without a swap; it belongs to one thread at a time.
+//!
+//! Garbage bound: fewer than 64 entries for each of the 32 numbers and 16 stripes; one for each slot
+//! that shows one (a walk shows a whole chain at a time); one for each thread that stopped while it
+//! was retiring, and what one that stopped *while it was freeing* has in hand. A reader that stops
 //! forever keeps what it reads alive and nothing else; with epochs it would keep everything that
 //! is retired after it. That is why this is not crossbeam-epoch (which also needs a handle per
-//! thread when there is no `std`); seize needs thread-local variables. If dropping an entry panics,
-//! the rest of what was to be freed waits for the next retirement on the stripe.
+//! thread when there is no `std`). If dropping an entry panics, the rest of what was to be freed waits
+//! for the next retirement on the list.
 //!
-//! Source: hazard pointers (Michael, 2004); one swap as both ownership and announcement, and
-//! stripes by stack address instead of registered threads, because the crate has no threads.
+//! Source: hazard pointers (Michael, 2004), with one swap as both ownership and announcement, and
+//! stripes by stack address instead of registered threads, where there are no threads to speak of;
+//! asymmetric fences for them: Goldblatt, *Asymmetric Thread Fences* (P1202, 2022).
+
+mod slots;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Deref;
 use core::ptr;
 
+use self::slots::{Own, Retired, Shared};
+use super::barrier;
+use super::owner::OWNERS;
 use super::stripe::{STRIPES, stripe};
 use crate::sync::MODELLED;
 use crate::sync::atomic::{
-    AtomicPtr, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
-    Ordering::SeqCst, fence,
+    AtomicPtr, Ordering::Acquire, Ordering::Release, Ordering::SeqCst, fence,
 };
 
-/// Hazard slots in a cache line.
-const LINE: usize = if MODELLED { 1 } else { 8 };
-/// After how many retirements a stripe's entries are freed.
+/// After how many retirements the entries of a list are freed.
 const FREE_EVERY: usize = if MODELLED {
     1
 } else if cfg!(miri) {
@@ -92,98 +111,38 @@ impl<T> Deref for Node<T> {
 
 /// All slots and all retired nodes of one map.
 pub struct Domain<T> {
-    slots: Slots<T>,
-    retired: [Retired<T>; STRIPES],
-}
-
-/// Hazard slots, a line for each stripe; and more of them, if ever all were taken.
-struct Slots<T> {
-    lines: [Line<T>; STRIPES],
-    more: AtomicPtr<Slots<T>>,
+    owned: [Own<T>; OWNERS],
+    shared: Shared<T>,
+    /// Those of threads without a number.
+    retired: [Padded<Retired<T>>; STRIPES],
 }
 
 #[repr(align(64))]
-struct Line<T>([AtomicPtr<Node<T>>; LINE]);
-
-#[repr(align(64))]
-struct Retired<T> {
-    list: AtomicPtr<Node<T>>,
-    /// How many have been retired since the list was last taken.
-    count: AtomicUsize,
-}
-
-impl<T> Slots<T> {
-    fn new() -> Self {
-        let line = || core::array::from_fn(|_| AtomicPtr::new(ptr::null_mut()));
-        Self {
-            lines: core::array::from_fn(|_| Line(line())),
-            more: AtomicPtr::new(ptr::null_mut()),
-        }
-    }
-
-    /// Shows `node` in a free slot, if there is one; this thread's stripe first.
-    fn show(&self, node: *mut Node<T>) -> Option<&AtomicPtr<Node<T>>> {
-        let (others, first) = self.lines.split_at(stripe());
-        (first.iter().chain(others))
-            .flat_map(|line| &line.0)
-            .find(|slot| {
-                slot.load(Relaxed).is_null()
-                    && slot
-                        .compare_exchange(ptr::null_mut(), node, SeqCst, Relaxed)
-                        .is_ok()
-            })
-    }
-
-    /// The next block of slots, if there is one.
-    fn next(&self) -> Option<&Self> {
-        // SAFETY: null or a block that is freed only when the domain is dropped.
-        unsafe { self.more.load(Acquire).as_ref() }
-    }
-
-    /// The next block of slots, made if there is none.
-    #[cold]
-    fn next_or_new(&self) -> &Self {
-        if self.next().is_none() {
-            let new = Box::into_raw(Box::new(Self::new()));
-            if self
-                .more
-                .compare_exchange(ptr::null_mut(), new, Release, Relaxed)
-                .is_err()
-            {
-                // SAFETY: just made and not published.
-                drop(unsafe { Box::from_raw(new) });
-            }
-        }
-        self.next().expect("published by us or by who was faster")
-    }
-}
-
-impl<T> Drop for Slots<T> {
-    fn drop(&mut self) {
-        let more = self.more.load(Relaxed);
-        if !more.is_null() {
-            // SAFETY: made by `next_or_new`; nobody uses the domain any more.
-            drop(unsafe { Box::from_raw(more) });
-        }
-    }
-}
+struct Padded<T>(T);
 
 impl<T> Domain<T> {
     pub(super) fn new() -> Self {
         Self {
-            slots: Slots::new(),
-            retired: core::array::from_fn(|_| Retired {
-                list: AtomicPtr::new(ptr::null_mut()),
-                count: AtomicUsize::new(0),
-            }),
+            owned: slots::owned(),
+            shared: Shared::new(),
+            retired: core::array::from_fn(|_| Padded(Retired::new())),
         }
     }
 
     /// Shows that `node` is being read; the caller has yet to find out whether it still is in
     /// the map.
-    #[inline]
+    #[inline(always)]
     pub(super) fn protect(&self, node: *mut Node<T>) -> Shown<'_, T> {
-        Shown(match self.slots.show(node) {
+        let owned = Own::of(&self.owned).and_then(|own| own.show(node));
+        Shown(match owned {
+            Some(slot) => slot,
+            None => self.show_shared(node),
+        })
+    }
+
+    #[inline(never)]
+    fn show_shared(&self, node: *mut Node<T>) -> &AtomicPtr<Node<T>> {
+        match self.shared.show(node) {
             Some(slot) => {
                 // loom takes sequentially consistent accesses for acquire and release, but knows
                 // the fence.
@@ -192,13 +151,13 @@ impl<T> Domain<T> {
                 slot
             }
             None => self.show_further(node),
-        })
+        }
     }
 
     /// Shows `node` in a slot of a later block.
     #[cold]
     fn show_further(&self, node: *mut Node<T>) -> &AtomicPtr<Node<T>> {
-        let mut slots = &self.slots;
+        let mut slots = &self.shared;
         let slot = loop {
             slots = slots.next_or_new();
             if let Some(slot) = slots.show(node) {
@@ -215,33 +174,37 @@ impl<T> Domain<T> {
     /// # Safety
     /// `node` came from a box, was taken out of the map by the caller, and is retired only once.
     pub(super) unsafe fn retire(&self, node: *mut Node<T>) {
-        let retired = &self.retired[stripe()];
-        retired.push(node);
+        let (retired, count) = match Own::of(&self.owned) {
+            Some(own) => (&own.retired, own.retired.add_alone(node)),
+            None => {
+                let retired = &self.retired[stripe()].0;
+                (retired, retired.add(node))
+            }
+        };
         // Not only the one that makes it 64: that thread may stop before it takes the list.
-        if retired.count.fetch_add(1, Relaxed) + 1 >= FREE_EVERY {
+        if count >= FREE_EVERY {
             self.free(retired);
         }
     }
 
-    /// Frees those nodes of a stripe that nobody reads.
+    /// Frees those nodes of a list that nobody reads.
     #[cold]
     fn free(&self, retired: &Retired<T>) {
-        let batch = Batch {
-            retired,
-            // The fence acquires the list as well, but ThreadSanitizer knows no fences.
-            list: retired.list.swap(ptr::null_mut(), Acquire),
-        };
-        retired.count.store(0, Relaxed);
-        fence(SeqCst);
+        let batch = retired.take();
+        if !barrier::heavy() {
+            // They wait until it is one again.
+            return;
+        }
         let mut shown = Vec::new();
-        let mut slots = Some(&self.slots);
-        while let Some(block) = slots {
-            let all = block.lines.iter().flat_map(|line| &line.0);
-            shown.extend(
-                all.map(|slot| slot.load(Acquire))
-                    .filter(|node| !node.is_null()),
-            );
-            slots = block.next();
+        let mut show = |slots: &[AtomicPtr<Node<T>>]| {
+            let nodes = slots.iter().map(|slot| slot.load(Acquire));
+            shown.extend(nodes.filter(|node| !node.is_null()));
+        };
+        self.owned.iter().for_each(|own| show(&own.slots));
+        let mut blocks = Some(&self.shared);
+        while let Some(block) = blocks {
+            block.lines.iter().for_each(|line| show(&line.0));
+            blocks = block.next();
         }
         shown.sort_unstable();
         for node in batch {
@@ -253,59 +216,16 @@ impl<T> Domain<T> {
             }
         }
     }
-}
 
-impl<T> Retired<T> {
-    fn push(&self, node: *mut Node<T>) {
-        let mut head = self.list.load(Relaxed);
-        loop {
-            // SAFETY: retired and on no list, so it is not freed, and `next` is ours.
-            unsafe { &(*node).next }.store(head, Relaxed);
-            match self
-                .list
-                .compare_exchange_weak(head, node, Release, Relaxed)
-            {
-                Ok(_) => return,
-                Err(now) => head = now,
-            }
-        }
-    }
-}
-
-/// A list of retired nodes that was taken; what is left when it is dropped (because dropping an
-/// entry panicked) goes back, and counts as retired anew.
-struct Batch<'d, T> {
-    retired: &'d Retired<T>,
-    list: *mut Node<T>,
-}
-
-impl<T> Iterator for Batch<'_, T> {
-    type Item = *mut Node<T>;
-
-    fn next(&mut self) -> Option<*mut Node<T>> {
-        let node = self.list;
-        // SAFETY: null or a node of a list that only we have.
-        self.list = unsafe { node.as_ref() }?.next.load(Relaxed);
-        Some(node)
-    }
-}
-
-impl<T> Drop for Batch<'_, T> {
-    fn drop(&mut self) {
-        while let Some(node) = self.next() {
-            self.retired.push(node);
-            self.retired.count.fetch_add(1, Relaxed);
-        }
+    fn lists(&self) -> impl Iterator<Item = &Retired<T>> {
+        let shared = self.retired.iter().map(|list| &list.0);
+        self.owned.iter().map(|own| &own.retired).chain(shared)
     }
 }
 
 impl<T> Drop for Domain<T> {
     fn drop(&mut self) {
-        let all = self.retired.iter().flat_map(|retired| Batch {
-            retired,
-            list: retired.list.swap(ptr::null_mut(), Relaxed),
-        });
-        drop_all(all, |node| {
+        drop_all(self.lists().flat_map(Retired::take), |node| {
             // SAFETY: retired from a box; nobody uses the domain any more.
             drop(unsafe { Box::from_raw(node) });
         });

@@ -2,6 +2,8 @@
 //! against a split. Under loom a bucket has one slot, so every second key is in an overflow bucket,
 //! and each insertion may split a bucket.
 
+mod hashed;
+
 use std::hash::{BuildHasherDefault, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -2,11 +2,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::thread;
 use std::vec::Vec;
 
 use super::super::layout::{Boxed, Entry, Store};
 use super::super::table::{Hold, Search, Table};
-use super::{Box, Domain, FREE_EVERY, Node, Relaxed, STRIPES};
+use super::slots::Retired;
+use super::{AtomicPtr, Box, Domain, FREE_EVERY, Node};
+use crate::sync::atomic::Ordering::Relaxed;
 
 /// Shares a count; its drop panics if it is told to.
 struct Explosive(Arc<()>, bool);
@@ -17,18 +20,16 @@ impl Drop for Explosive {
     }
 }
 
-/// Retires a node on a stripe, as a thread does that stops before it looks whether to free.
-fn retire(domain: &Domain<Explosive>, stripe: usize, alive: &Arc<()>, explodes: bool) {
-    let retired = &domain.retired[stripe];
-    retired.push(Box::into_raw(Node::new(Explosive(alive.clone(), explodes))));
-    retired.count.fetch_add(1, Relaxed);
+/// Retires a node on a list, as a thread does that stops before it looks whether to free.
+fn retire(list: &Retired<Explosive>, alive: &Arc<()>, explodes: bool) {
+    list.add(Box::into_raw(Node::new(Explosive(alive.clone(), explodes))));
 }
 
 #[test]
-fn a_drop_that_panics_with_the_domain_keeps_no_stripe_from_being_dropped() {
+fn a_drop_that_panics_with_the_domain_keeps_no_list_from_being_dropped() {
     let (domain, alive) = (Domain::new(), Arc::new(()));
-    for stripe in 0..STRIPES {
-        (0..3).for_each(|number| retire(&domain, stripe, &alive, stripe == 1 && number == 1));
+    for (position, list) in domain.lists().enumerate() {
+        (0..3).for_each(|number| retire(list, &alive, position == 1 && number == 1));
     }
     assert!(catch_unwind(AssertUnwindSafe(|| drop(domain))).is_err());
     assert_eq!(Arc::strong_count(&alive), 1);
@@ -37,13 +38,14 @@ fn a_drop_that_panics_with_the_domain_keeps_no_stripe_from_being_dropped() {
 #[test]
 fn a_thread_that_stops_before_it_takes_its_list_leaves_it_to_the_next() {
     let (domain, alive) = (Domain::new(), Arc::new(()));
-    for stripe in 0..STRIPES {
-        (0..FREE_EVERY).for_each(|_| retire(&domain, stripe, &alive, false));
+    for list in domain.lists() {
+        (0..FREE_EVERY).for_each(|_| retire(list, &alive, false));
     }
     let node = Box::into_raw(Node::new(Explosive(alive.clone(), false)));
     // SAFETY: from a box, and in no map.
     unsafe { domain.retire(node) };
-    assert_eq!(Arc::strong_count(&alive), 1 + (STRIPES - 1) * FREE_EVERY);
+    let others = domain.lists().count() - 1;
+    assert_eq!(Arc::strong_count(&alive), 1 + others * FREE_EVERY);
 }
 
 #[test]
@@ -51,11 +53,15 @@ fn who_finds_all_slots_taken_shows_a_node_in_another_block_and_it_is_not_freed()
     let (domain, alive) = (Domain::new(), Arc::new(()));
     let node = || Box::into_raw(Node::new(Explosive(alive.clone(), false)));
     let (taken, read) = (node(), node());
-    let slots = || domain.slots.lines.iter().flat_map(|line| &line.0);
-    slots().for_each(|slot| slot.store(taken, Relaxed));
+    let slots = || -> Vec<&AtomicPtr<_>> {
+        let owned = domain.owned.iter().flat_map(|own| &own.slots);
+        let shared = domain.shared.lines.iter().flat_map(|line| &line.0);
+        owned.chain(shared).collect()
+    };
+    slots().iter().for_each(|slot| slot.store(taken, Relaxed));
     let shown = domain.protect(read);
-    for stripe in &domain.retired {
-        stripe.count.store(FREE_EVERY - 1, Relaxed);
+    for list in domain.lists() {
+        list.count.store(FREE_EVERY - 1, Relaxed);
     }
     // SAFETY: from a box, and retired once.
     unsafe { domain.retire(read) };
@@ -63,9 +69,31 @@ fn who_finds_all_slots_taken_shows_a_node_in_another_block_and_it_is_not_freed()
     let held = unsafe { shown.confirm(read) };
     assert_eq!(Arc::strong_count(&held.0), 3);
     drop(held);
-    slots().for_each(|slot| slot.store(core::ptr::null_mut(), Relaxed));
+    (slots().iter()).for_each(|slot| slot.store(core::ptr::null_mut(), Relaxed));
     // SAFETY: from a box; nobody reads it.
     drop(unsafe { Box::from_raw(taken) });
+    drop(domain);
+    assert_eq!(Arc::strong_count(&alive), 1);
+}
+
+#[test]
+fn what_one_thread_shows_is_not_freed_by_another() {
+    let (domain, alive) = (Domain::new(), Arc::new(()));
+    let node = Box::into_raw(Node::new(Explosive(alive.clone(), false)));
+    let shown = domain.protect(node);
+    // SAFETY: as if it had been in a map when it was shown.
+    let held = unsafe { shown.confirm(node) };
+    let node = AtomicPtr::new(node);
+    let retire = || {
+        for list in domain.lists() {
+            list.count.store(FREE_EVERY, Relaxed);
+        }
+        // SAFETY: from a box, and retired once.
+        unsafe { domain.retire(node.load(Relaxed)) };
+    };
+    thread::scope(|scope| scope.spawn(retire).join().expect("no panic"));
+    assert_eq!(Arc::strong_count(&held.0), 2);
+    drop(held);
     drop(domain);
     assert_eq!(Arc::strong_count(&alive), 1);
 }
