@@ -155,8 +155,8 @@ impl<K, V, S> Builder<K, V, S> {
         self
     }
 
-    /// Another hasher. The default is fast and has a random key for each cache; where strangers choose
-    /// the keys and can measure times precisely, take [`std::hash::RandomState`].
+    /// Another hasher. The default withstands strangers who choose keys to collide; where no stranger
+    /// chooses the keys, [`FastRandomState`](crate::FastRandomState) saves most of the hash's time.
     #[must_use]
     pub fn hasher<T>(self, hasher: T) -> Builder<K, V, T> {
         Builder {

@@ -186,7 +186,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         let is = |known: &K, _: &Entry<V>| known.borrow() == key;
         let found = self.index.find_with(hash, is, |_, entry| {
             if expiry.is_due(&entry.times, now) {
-                return Err(entry.id);
+                return Err(entry.id());
             }
             expiry.touch(&entry.times, now);
             entry.mark.hit();

@@ -18,7 +18,7 @@ pub(crate) enum Limit {
 
 pub(crate) struct Eviction {
     policy: Policy,
-    /// How many the policy remembers of those that left.
+    /// How many the policy remembers of those that left; none before the first has.
     ghosts: usize,
     slots: Slots,
     /// Where the search for what has expired goes on.
@@ -28,12 +28,11 @@ pub(crate) struct Eviction {
 impl Eviction {
     /// Entries looked at before the policy is pressed once more to let go of one.
     const LOOKS: usize = 128;
-    const GHOSTS_MIN: usize = 64;
 
     pub(crate) fn new() -> Self {
         Self {
-            policy: Policy::new(Self::GHOSTS_MIN),
-            ghosts: Self::GHOSTS_MIN,
+            policy: Policy::new(0),
+            ghosts: 0,
             slots: Slots::new(),
             hand: 0,
         }
@@ -50,13 +49,7 @@ impl Eviction {
     /// A new entry.
     pub(crate) fn enter(&mut self, hash: u64, weight: u64) -> Id {
         let queue = self.policy.on_insert(hash);
-        let id = self.slots.add(hash, weight, queue);
-        if self.slots.len() > self.ghosts {
-            // The memory of the old one is lost; but mostly nothing has left while a shard grows.
-            self.ghosts = self.slots.len().next_power_of_two();
-            self.policy = Policy::new(self.ghosts);
-        }
-        id
+        self.slots.add(hash, weight, queue)
     }
 
     /// Another value for an entry.
@@ -76,6 +69,7 @@ impl Eviction {
         limit: Limit,
         mut with_mark: impl FnMut(u64, Id, &mut dyn FnMut(&Mark) -> Fate) -> Option<Fate>,
     ) -> Option<(u64, Id)> {
+        self.remember_enough();
         let mut looks = 0;
         loop {
             let queue = self.next_queue(limit);
@@ -101,6 +95,18 @@ impl Eviction {
                 Some(Fate::Keep { queue, .. }) if !pressed => self.slots.requeue(id, queue),
                 _ => return Some((hash, id)),
             }
+        }
+    }
+
+    /// Lets the policy remember as many as there are entries. Where only their number is limited, that
+    /// happens once: there are never more than when the first leaves. Where the weight is, they may
+    /// become lighter and so more; what the policy knew is lost then, each time that they are twice as
+    /// many.
+    fn remember_enough(&mut self) {
+        if self.slots.len() > self.ghosts {
+            let doubled = if self.ghosts == 0 { 0 } else { 2 * self.ghosts };
+            self.ghosts = self.slots.len().max(doubled);
+            self.policy = Policy::new(self.ghosts);
         }
     }
 

@@ -4,11 +4,11 @@
 //! 1. Who finds neither a value nor a flight begins one and *leads* it.
 //! 2. Who finds a flight that is led waits: it is counted, and listens from before the lock is
 //!    released, so that it misses nothing.
-//! 3. The leader has loaded: it takes the flight off the list and adds the entry in the same critical
+//! 3. The leader has loaded: it takes the flight out of the table and adds the entry in the same critical
 //!    section, so that there is no moment without both; then it hands the value to those who wait.
-//! 4. The leader fails, panics or is cancelled: if nobody waits, the flight is taken off; else it is
+//! 4. The leader fails, panics or is cancelled: if nobody waits, the flight is taken out; else it is
 //!    led by nobody, and one of those who wait is woken to lead it. Whoever comes first leads it.
-//! 5. Who stops waiting is counted off. The last one of a flight that nobody leads takes it off. If
+//! 5. Who stops waiting is counted off. The last one of a flight that nobody leads takes it out. If
 //!    there are others, it wakes one, since it may be the one that step 4 woke.
 //! 6. A write or removal of the key *detaches* its flight: nobody joins it any more and its value is
 //!    not kept, because it may be older than the write.
@@ -17,6 +17,7 @@ use std::borrow::Borrow;
 use std::sync::{Arc, OnceLock};
 
 use event_listener::{Event, EventListener};
+use hashbrown::HashTable;
 
 /// Those who wait for a value.
 pub(crate) struct Flight<V> {
@@ -42,11 +43,13 @@ impl<V> Flight<V> {
 
 /// Names a flight of a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ticket(u64);
+pub(crate) struct Ticket {
+    number: u64,
+    hash: usize,
+}
 
 struct Pending<K, V> {
     ticket: Ticket,
-    hash: usize,
     key: K,
     led: bool,
     detached: bool,
@@ -61,7 +64,7 @@ pub(crate) enum Joined<V> {
     Wait(Ticket, Arc<Flight<V>>, EventListener),
 }
 
-/// A flight that was taken off the list; to be dropped when the lock is released.
+/// A flight that was taken out of the table; to be dropped when the lock is released.
 pub(crate) struct Ended<K, V> {
     pub(crate) flight: Option<Arc<Flight<V>>>,
     /// False if its value must not be kept.
@@ -69,16 +72,16 @@ pub(crate) struct Ended<K, V> {
     _key: K,
 }
 
-/// The flights of a shard. There are as many as loaders run, so a list will do.
+/// The flights of a shard, by the hashes of their keys.
 pub(crate) struct Flights<K, V> {
-    pending: Vec<Pending<K, V>>,
+    pending: HashTable<Pending<K, V>>,
     begun: u64,
 }
 
 impl<K, V> Flights<K, V> {
     pub(crate) const fn new() -> Self {
         Self {
-            pending: Vec::new(),
+            pending: HashTable::new(),
             begun: 0,
         }
     }
@@ -91,16 +94,19 @@ impl<K, V> Flights<K, V> {
         let wanted = key.as_ref()?;
         let Some(pending) = self.find(hash, wanted) else {
             self.begun += 1;
-            let ticket = Ticket(self.begun);
-            self.pending.push(Pending {
-                ticket,
+            let ticket = Ticket {
+                number: self.begun,
                 hash,
+            };
+            let pending = Pending {
+                ticket,
                 key: key.take()?,
                 led: true,
                 detached: false,
                 waiting: 0,
                 flight: None,
-            });
+            };
+            (self.pending).insert_unique(hash as u64, pending, Pending::table_hash);
             return Some(Joined::Lead(ticket));
         };
         if !pending.led {
@@ -139,8 +145,9 @@ impl<K, V> Flights<K, V> {
 
     /// The leader has loaded.
     pub(crate) fn end(&mut self, ticket: Ticket) -> Option<Ended<K, V>> {
-        let at = self.position(ticket)?;
-        let pending = self.pending.swap_remove(at);
+        let is = |pending: &Pending<K, V>| pending.ticket == ticket;
+        let found = self.pending.find_entry(ticket.hash as u64, is).ok()?;
+        let (pending, _) = found.remove();
         Some(Ended {
             flight: pending.flight,
             attached: !pending.detached,
@@ -150,8 +157,7 @@ impl<K, V> Flights<K, V> {
 
     /// The leader has nothing.
     pub(crate) fn abandon(&mut self, ticket: Ticket) -> Option<Ended<K, V>> {
-        let at = self.position(ticket)?;
-        let pending = &mut self.pending[at];
+        let pending = self.named(ticket)?;
         if pending.detached || pending.waiting == 0 {
             return self.end(ticket);
         }
@@ -162,8 +168,7 @@ impl<K, V> Flights<K, V> {
 
     /// One waits no longer.
     pub(crate) fn leave(&mut self, ticket: Ticket) -> Option<Ended<K, V>> {
-        let at = self.position(ticket)?;
-        let pending = &mut self.pending[at];
+        let pending = self.named(ticket)?;
         pending.waiting -= 1;
         if pending.led {
             return None;
@@ -180,17 +185,33 @@ impl<K, V> Flights<K, V> {
         K: Borrow<Q>,
         Q: Eq + ?Sized,
     {
-        self.pending.iter_mut().find(|pending| {
-            pending.hash == hash && !pending.detached && pending.key.borrow() == key
+        self.pending.find_mut(hash as u64, |pending| {
+            pending.ticket.hash == hash && !pending.detached && pending.key.borrow() == key
         })
     }
 
-    fn position(&self, ticket: Ticket) -> Option<usize> {
-        self.pending.iter().position(|p| p.ticket == ticket)
+    fn named(&mut self, ticket: Ticket) -> Option<&mut Pending<K, V>> {
+        (self.pending).find_mut(ticket.hash as u64, |pending| pending.ticket == ticket)
+    }
+}
+
+#[cfg(test)]
+impl<K, V> Flights<K, V> {
+    /// How many wait in all.
+    pub(crate) fn waiting(&self) -> usize {
+        self.pending.iter().map(|pending| pending.waiting).sum()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pending.is_empty()
     }
 }
 
 impl<K, V> Pending<K, V> {
+    fn table_hash(&self) -> u64 {
+        self.ticket.hash as u64
+    }
+
     fn wake_one(&self) {
         if let Some(flight) = &self.flight {
             flight.landed.notify_additional(1);

@@ -17,24 +17,12 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// Of all who ask for a key at the same time, in threads or tasks, one loads; the others wait
     /// for its value. If its `load` panics, the next one loads. `load` may use the cache, but must not
     /// ask for the same key: it would wait for itself.
+    #[inline]
     pub fn get_or_insert_with(&self, key: K, load: impl FnOnce() -> V) -> V {
         let hash = self.index.hash(&key);
-        let mut waiter: Option<Waiter<'_, K, V, S>> = None;
-        loop {
-            match self.ask(hash, &key, waiter.is_none()) {
-                Asked::Value(value) => return value,
-                Asked::Again => {}
-                Asked::Lead(lead) => {
-                    drop(waiter);
-                    let value = load();
-                    return lead.finish(key, value);
-                }
-                Asked::Wait(next) => {
-                    if let Some(value) = waiter.insert(next).wait() {
-                        return value;
-                    }
-                }
-            }
+        match self.look_and_count(hash, &key) {
+            Some(value) => value,
+            None => self.load(hash, key, load),
         }
     }
 
@@ -56,9 +44,12 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
         F: Future<Output = Result<V, E>>,
     {
         let hash = self.index.hash(&key);
+        if let Some(value) = self.look_and_count(hash, &key) {
+            return Ok(value);
+        }
         let mut waiter: Option<Waiter<'_, K, V, S>> = None;
         loop {
-            match self.ask(hash, &key, waiter.is_none()) {
+            match self.ask(hash, &key) {
                 Asked::Value(value) => return Ok(value),
                 Asked::Again => {}
                 Asked::Lead(lead) => {
@@ -75,27 +66,50 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
         }
     }
 
-    /// Looks for the value, or for what to do about it.
-    fn ask(&self, hash: usize, key: &K, first: bool) -> Asked<'_, K, V, S> {
+    #[inline]
+    fn look_and_count(&self, hash: usize, key: &K) -> Option<V> {
         let found = self.look(hash, key, V::clone);
-        if first {
-            self.count_read(found.is_some());
+        self.count_read(found.is_some());
+        found
+    }
+
+    /// The value was not there a moment ago.
+    #[inline(never)]
+    fn load(&self, hash: usize, key: K, load: impl FnOnce() -> V) -> V {
+        let mut waiter: Option<Waiter<'_, K, V, S>> = None;
+        loop {
+            match self.ask(hash, &key) {
+                Asked::Value(value) => return value,
+                Asked::Again => {}
+                Asked::Lead(lead) => {
+                    drop(waiter);
+                    let value = load();
+                    return lead.finish(key, value);
+                }
+                Asked::Wait(next) => {
+                    if let Some(value) = waiter.insert(next).wait() {
+                        return value;
+                    }
+                }
+            }
         }
-        if let Some(value) = found {
-            return Asked::Value(value);
-        }
+    }
+
+    /// Leads or joins the flight of `key`, unless its value has come meanwhile.
+    fn ask(&self, hash: usize, key: &K) -> Asked<'_, K, V, S> {
         let mut spare = Some(key.clone());
         let now = self.now();
         let is = |known: &K, _: &Entry<V>| known == key;
         let valid = |_: &K, entry: &Entry<V>| !self.is_due(entry, now);
         let mut state = self.shard(hash).lock();
-        if self.index.find_with(hash, is, valid) == Some(true) {
-            return Asked::Again;
-        }
-        let joined = state.flights.join(hash, &mut spare);
+        let has_come = self.index.find_with(hash, is, valid) == Some(true);
+        let joined = (!has_come).then(|| state.flights.join(hash, &mut spare));
         drop(state);
-        match joined {
-            None => Asked::Again,
+        match joined.flatten() {
+            None => match self.look(hash, key, V::clone) {
+                Some(value) => Asked::Value(value),
+                None => Asked::Again,
+            },
             Some(Joined::Lead(ticket)) => Asked::Lead(Lead {
                 cache: self,
                 hash,
@@ -114,7 +128,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
 
 enum Asked<'c, K: Hash + Eq, V, S> {
     Value(V),
-    /// It has come meanwhile.
+    /// It has come meanwhile and left again.
     Again,
     Lead(Lead<'c, K, V, S>),
     Wait(Waiter<'c, K, V, S>),
@@ -234,3 +248,6 @@ impl<K: Hash + Eq, V, S> Drop for Waiter<'_, K, V, S> {
         drop(ended);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,18 +1,28 @@
 //! The places of a shard's entries, linked into two queues. Places never move and are used again, so
 //! that a queue of any length grows and shrinks in constant time.
 
-use ant_colony_policy::Queue;
+use ant_colony_policy::{Frequency, Queue};
 
 /// No slot.
 const NONE: u32 = u32::MAX;
 /// Slots are allocated in chunks of this many, so that no insertion has to move the others.
 const CHUNK: usize = 1024;
 
-/// Names one value of one entry: its slot, and how often the slot was written.
+/// Names one value of one entry: its slot, and how often the slot was written, in 30 bits that wrap.
+/// Who knows a name would have to sleep through exactly 2^30 writes of one slot, or a multiple, to
+/// take another value for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Id {
     pub(crate) slot: u32,
-    generation: u32,
+    pub(crate) generation: u32,
+}
+
+impl Id {
+    const GENERATIONS: u32 = 1 << (u32::BITS - Frequency::BITS);
+
+    const fn next_generation(generation: u32) -> u32 {
+        (generation + 1) % Self::GENERATIONS
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -116,7 +126,7 @@ impl Slots {
         let place = &mut self[slot];
         place.hash = hash;
         place.weight = weight;
-        place.generation = place.generation.wrapping_add(1);
+        place.generation = Id::next_generation(place.generation);
         self.link(slot, queue);
         self.name(slot).1
     }
@@ -125,7 +135,7 @@ impl Slots {
     pub(crate) fn renew(&mut self, id: Id, weight: u64) -> Id {
         let place = &mut self[id.slot];
         let before = std::mem::replace(&mut place.weight, weight);
-        place.generation = place.generation.wrapping_add(1);
+        place.generation = Id::next_generation(place.generation);
         if let Some(queue) = place.queue {
             let used = &mut self.lists[queue as usize].used;
             used.weight = used.weight - before + weight;

@@ -37,51 +37,56 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     /// being loaded. Asks about every entry that is there all the time; asks again about one whose
     /// value changes before it is removed. Nothing is locked meanwhile.
     pub fn invalidate_if(&self, mut is_invalid: impl FnMut(&K, &V) -> bool) {
-        self.remove_if(Cause::Explicit, |key, entry| is_invalid(key, &entry.value));
+        self.remove_if(|key, entry| is_invalid(key, &entry.value));
     }
 
     /// Removes all entries that are there, and keeps none of the values that are being loaded.
     pub fn invalidate_all(&self) {
-        self.remove_if(Cause::Explicit, |_, _| true);
+        self.remove_if(|_, _| true);
     }
 
     /// Removes all entries whose time has passed: for who wants their room, or to hear of them, early.
     pub fn remove_expired(&self) {
         let now = self.now();
-        self.remove_if(Cause::Expired, |_, entry| self.is_due(entry, now));
+        self.for_each_place(|hash, id| {
+            let mut departed = Departed::new();
+            {
+                // Looked at under the lock, so that one that was read or written lately stays.
+                let shard = self.shard(hash);
+                let mut state = shard.lock();
+                self.take_if_due(shard, &mut state, hash, id, now, &mut departed);
+            }
+            self.announce(departed);
+        });
     }
 
-    fn remove_if(&self, cause: Cause, mut f: impl FnMut(&K, &Entry<V>) -> bool) {
-        if cause == Cause::Explicit {
-            for shard in &self.shards {
-                shard.lock().flights.detach_all();
-            }
+    fn remove_if(&self, mut f: impl FnMut(&K, &Entry<V>) -> bool) {
+        for shard in &self.shards {
+            shard.lock().flights.detach_all();
         }
+        self.for_each_place(|hash, id| self.remove_one_if(hash, id, &mut f));
+    }
+
+    fn for_each_place(&self, mut f: impl FnMut(usize, Id)) {
         let mut position = Position::default();
         while let Some(batch) = self.next_batch(&mut position) {
             for (hash, id) in batch {
-                self.remove_one_if(hash, id, cause, &mut f);
+                f(hash, id);
             }
         }
     }
 
-    fn remove_one_if(
-        &self,
-        hash: usize,
-        id: Id,
-        cause: Cause,
-        f: &mut impl FnMut(&K, &Entry<V>) -> bool,
-    ) {
-        let here = |_: &K, entry: &Entry<V>| entry.id.slot == id.slot;
+    fn remove_one_if(&self, hash: usize, id: Id, f: &mut impl FnMut(&K, &Entry<V>) -> bool) {
+        let here = |_: &K, entry: &Entry<V>| entry.id().slot == id.slot;
         while let Some(Some(now)) =
-            (self.index).find_with(hash, here, |key, entry| f(key, entry).then_some(entry.id))
+            (self.index).find_with(hash, here, |key, entry| f(key, entry).then_some(entry.id()))
         {
             let mut departed = Departed::new();
             {
                 let shard = self.shard(hash);
                 let mut state = shard.lock();
                 if state.eviction.slots().holds(now) {
-                    self.take(shard, &mut state, hash, now, cause, &mut departed);
+                    self.take(shard, &mut state, hash, now, Cause::Explicit, &mut departed);
                 }
             }
             if departed.first().is_some() {
@@ -127,7 +132,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Iterator for Iter<'_, K, V,
     fn next(&mut self) -> Option<(K, V)> {
         loop {
             for (hash, id) in self.batch.by_ref() {
-                let here = |_: &K, entry: &Entry<V>| entry.id.slot == id.slot;
+                let here = |_: &K, entry: &Entry<V>| entry.id().slot == id.slot;
                 let found = self.cache.index.find_with(hash, here, |key, entry| {
                     let valid = !self.cache.is_due(entry, self.now);
                     valid.then(|| (key.clone(), entry.value.clone()))

@@ -82,7 +82,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
             let mut state = shard.lock();
             state.flights.detach(hash, key);
             let is = |known: &K, _: &Entry<V>| known.borrow() == key;
-            let seen = |_: &K, entry: &Entry<V>| (entry.id, self.is_due(entry, now));
+            let seen = |_: &K, entry: &Entry<V>| (entry.id(), self.is_due(entry, now));
             let (id, expired) = self.index.find_with(hash, is, seen)?;
             let cause = if expired {
                 Cause::Expired
@@ -133,7 +133,8 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     ) {
         // The only code of the user in here, and nothing has changed yet.
         let is = |known: &K, _: &Entry<V>| *known == key;
-        let seen = |_: &K, entry: &Entry<V>| (entry.id, entry.mark.get(), self.is_due(entry, now));
+        let seen =
+            |_: &K, entry: &Entry<V>| (entry.id(), entry.mark.get(), self.is_due(entry, now));
         let before = self.index.find_with(hash, is, seen);
         let whole = Used {
             count: 1,
@@ -161,12 +162,11 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         shard.publish(state);
         state.insertions += 1;
         let entry = Entry {
-            id,
-            mark: Mark::new(mark),
+            mark: Mark::new(id, mark),
             times: new.times,
             value: new.value,
         };
-        let replaced = |_: &K, old: &Entry<V>| old.id.slot == id.slot && before.is_some();
+        let replaced = |_: &K, old: &Entry<V>| old.id().slot == id.slot && before.is_some();
         if let Some(old) = self.index.put(hash, replaced, key, entry) {
             let expired = before.is_some_and(|(_, _, expired)| expired);
             let cause = if expired {
@@ -191,7 +191,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         while let Some(limit) = shard.exceeded(state, more) {
             let mut cause = Cause::Capacity;
             let victim = state.eviction.victim(limit, |hash, id, judge| {
-                let is = |_: &K, entry: &Entry<V>| entry.id == id;
+                let is = |_: &K, entry: &Entry<V>| entry.id() == id;
                 let fate = |_: &K, entry: &Entry<V>| {
                     if self.is_due(entry, now) {
                         cause = Cause::Expired;
@@ -236,7 +236,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         cause: Cause,
         departed: &mut Departed<'c, K, V>,
     ) {
-        let is = |_: &K, entry: &Entry<V>| entry.id == id;
+        let is = |_: &K, entry: &Entry<V>| entry.id() == id;
         if let Some(taken) = self.index.take_if(hash, is) {
             departed.push(taken, cause);
         }
@@ -246,7 +246,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     }
 
     /// Takes an entry out if it is there and has expired.
-    fn take_if_due<'c>(
+    pub(crate) fn take_if_due<'c>(
         &'c self,
         shard: &Shard<K, V>,
         state: &mut State<K, V>,
@@ -255,7 +255,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         now: u64,
         departed: &mut Departed<'c, K, V>,
     ) {
-        let is = |_: &K, entry: &Entry<V>| entry.id == id;
+        let is = |_: &K, entry: &Entry<V>| entry.id() == id;
         let due = |_: &K, entry: &Entry<V>| self.is_due(entry, now);
         if self.index.find_with(hash, is, due) == Some(true) {
             self.take(shard, state, hash, id, Cause::Expired, departed);

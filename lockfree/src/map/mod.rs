@@ -141,14 +141,16 @@ mod grow;
 mod hashed;
 mod layout;
 mod overflow;
-#[cfg(any(
-    feature = "loom",
-    all(feature = "std", target_os = "linux", not(feature = "shuttle"))
+#[cfg(all(
+    feature = "std",
+    any(target_os = "linux", feature = "loom"),
+    not(feature = "shuttle")
 ))]
 mod owner;
-#[cfg(not(any(
-    feature = "loom",
-    all(feature = "std", target_os = "linux", not(feature = "shuttle"))
+#[cfg(not(all(
+    feature = "std",
+    any(target_os = "linux", feature = "loom"),
+    not(feature = "shuttle")
 )))]
 #[path = "no_owner.rs"]
 mod owner;

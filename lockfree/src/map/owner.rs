@@ -109,7 +109,7 @@ impl Lease {
 }
 
 /// Takes the lowest number that is free, if there is one.
-fn lowest_free(taken: &AtomicU32) -> usize {
+fn lowest_free(taken: &Taken) -> usize {
     let mut seen = taken.load(Relaxed);
     loop {
         let free = seen.trailing_ones() as usize;

@@ -7,12 +7,15 @@ mod listening;
 mod loading;
 mod model;
 mod panics;
+mod schedules;
 mod tasks;
 mod threads;
 mod walking;
 
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use ant_colony::Clock;
@@ -42,5 +45,26 @@ impl Random {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 >> 32) % bound
+    }
+}
+
+/// A waker that only remembers that it was woken.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Woken {
+    /// Whether it was woken since this was asked before.
+    fn take(&self) -> bool {
+        self.0.swap(false, SeqCst)
+    }
+
+    fn poll<F: Future + ?Sized>(self: &Arc<Self>, future: Pin<&mut F>) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(&Waker::from(Arc::clone(self))))
+    }
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, SeqCst);
     }
 }

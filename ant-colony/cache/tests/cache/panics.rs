@@ -176,8 +176,36 @@ fn clones_that_panic_leave_values_and_flights_in_order() {
     cache.insert(1, value()).expect("no weigher");
     clone.arm();
     panics(|| cache.get(&1));
+    assert!(cache.get(&1).is_some());
     clone.arm();
     panics(|| cache.get_or_insert_with(2, value));
+    assert_eq!(cache.get_with(&2, |_| ()), None);
     drop(cache.get_or_insert_with(2, value));
     assert_eq!(cache.len(), 2);
+}
+
+#[test]
+fn a_drop_that_panics_comes_out_of_a_write_and_leaves_the_cache_usable() {
+    let (clone, drops) = (Bomb::default(), Bomb::default());
+    let cache = Cache::builder()
+        .capacity(4)
+        .shards(1)
+        .build()
+        .expect("a cache");
+    let value = || Fragile(clone.clone(), drops.clone());
+    // Values that have left are dropped a little later, by any write.
+    let mut panicked = 0;
+    for key in 0..1_000_u64 {
+        if key == 100 {
+            drops.arm();
+        }
+        let written = catch_unwind(AssertUnwindSafe(|| cache.insert(key, value())));
+        panicked += usize::from(written.is_err());
+        assert!(cache.get_with(&key, |_| ()).is_some(), "{key}");
+        assert_eq!(cache.len(), (key as usize + 1).min(4));
+    }
+    assert_eq!(panicked, 1);
+    assert_eq!(cache.iter().count(), 4);
+    cache.invalidate_all();
+    assert!(cache.is_empty());
 }

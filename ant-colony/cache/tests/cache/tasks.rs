@@ -3,12 +3,15 @@
 use std::convert::Infallible;
 use std::future::{Future, pending};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use ant_colony::Cache;
 use futures::executor::block_on;
+
+use crate::Woken;
 
 fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
@@ -92,16 +95,20 @@ fn a_cancelled_loader_hands_over_to_the_first_who_waits_and_so_on() {
 fn a_waiter_that_is_cancelled_when_it_was_woken_passes_it_on() {
     let cache = Cache::new(10);
     let mut leader = Box::pin(cache.get_or_try_insert_with(1, slow));
-    let mut woken = Box::pin(cache.get_or_try_insert_with(1, slow));
-    assert!(poll(leader.as_mut()).is_pending());
-    assert!(poll(woken.as_mut()).is_pending());
-    thread::scope(|scope| {
-        let waits = scope.spawn(|| block_on(cache.get_or_try_insert_with(1, || fine(4))));
-        thread::yield_now();
-        drop(leader);
-        drop(woken);
-        assert_eq!(waits.join().expect("no panic"), Ok(4));
+    let wakers = [Arc::<Woken>::default(), Arc::default()];
+    let mut waiters = wakers.each_ref().map(|woken| {
+        let mut waiter = Box::pin(cache.get_or_try_insert_with(1, || fine(4)));
+        assert!(poll(leader.as_mut()).is_pending());
+        assert!(woken.poll(waiter.as_mut()).is_pending());
+        Some(waiter)
     });
+    drop(leader);
+    let woken = wakers.each_ref().map(|woken| woken.take());
+    assert_eq!(woken, [true, false], "one is to lead");
+    waiters[0] = None;
+    assert!(wakers[1].take(), "now the other one is");
+    let left = waiters[1].as_mut().expect("not cancelled");
+    assert_eq!(poll(left.as_mut()), Poll::Ready(Ok(4)));
 }
 
 #[test]
@@ -116,19 +123,6 @@ fn a_flight_that_all_have_left_is_forgotten() {
         drop(waiter);
     }
     assert_eq!(cache.get_or_insert_with(1, || 8), 8);
-}
-
-#[test]
-fn a_thread_may_wait_for_a_task_and_gets_its_turn_when_that_is_cancelled() {
-    let cache = Cache::new(10);
-    let mut leader = Box::pin(cache.get_or_try_insert_with(1, slow));
-    assert!(poll(leader.as_mut()).is_pending());
-    thread::scope(|scope| {
-        let waits = scope.spawn(|| cache.get_or_insert_with(1, || 6));
-        thread::yield_now();
-        drop(leader);
-        assert_eq!(waits.join().expect("no panic"), 6);
-    });
 }
 
 #[test]
