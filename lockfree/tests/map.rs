@@ -17,7 +17,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
-use hallows_lockfree::map::{Map, WordMap};
+use hallows_lockfree::map::{Layout, Map, RandomState, WordMap};
 
 /// A count, or the smaller one that Miri can afford.
 const fn few(count: usize, miri: usize) -> usize {
@@ -158,20 +158,39 @@ fn every_kind_of_word_comes_back_as_it_was() {
     assert_eq!(map.get(&false), None);
 }
 
-#[test]
-#[cfg_attr(miri, ignore = "other tests show Miri the same")]
-fn a_batch_of_gets_calls_back_in_order() {
-    let map = WordMap::<u64, u64>::new();
+/// Of half of the keys there is a value; all batches up to a length are asked for.
+fn batches_call_back_in_order<L: Layout<u64, u64>>(map: &Map<u64, u64, RandomState, L>) {
     (0..100).for_each(|key| assert!(map.insert(key, key + 1).is_none()));
-    let keys: Vec<u64> = (50..150).collect();
-    let mut next = 0;
-    map.get_many(&keys, |position, value| {
-        assert_eq!(position, next);
-        let key = keys[position];
-        assert_eq!(value.copied(), (key < 100).then_some(key + 1));
-        next += 1;
-    });
-    assert_eq!(next, keys.len());
+    let all: Vec<u64> = (50..150).collect();
+    for len in (0..all.len()).step_by(few(1, 33)) {
+        let keys = &all[all.len() / 2 - len / 2..][..len];
+        let mut next = 0;
+        map.get_many(keys, |position, value| {
+            assert_eq!(position, next);
+            let key = keys[position];
+            assert_eq!(value.copied(), (key < 100).then_some(key + 1));
+            next += 1;
+        });
+        assert_eq!(next, keys.len());
+    }
+}
+
+#[test]
+fn batches_of_gets_call_back_in_order() {
+    batches_call_back_in_order(&WordMap::<u64, u64>::new());
+    batches_call_back_in_order(&Map::<u64, u64>::new());
+}
+
+#[test]
+fn all_buckets_lie_in_the_memory_that_the_map_tells_of() {
+    let map = WordMap::<u64, u64>::with_capacity(1000);
+    let memory: Vec<_> = map.memory().collect();
+    let bytes: usize = memory.iter().map(|(_, bytes)| bytes).sum();
+    assert!(bytes >= 1000 * 16, "{bytes} bytes");
+    (0..few(100_000, 2_000) as u64).for_each(|key| assert!(map.insert(key, key).is_none()));
+    let grown: Vec<_> = map.memory().collect();
+    assert_eq!(grown[..memory.len()], memory, "it stays where it is");
+    assert!(grown.len() > memory.len());
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! Linux only. What reads the system reads files below a root that tests replace.
 #![doc = include_str!("../README.md")]
 
+mod collapse;
 mod cpu_list;
 mod nodes;
 mod numa;
@@ -13,6 +14,7 @@ mod region;
 mod resctrl;
 mod stream;
 
+pub use collapse::collapse;
 pub use cpu_list::CpuList;
 pub use nodes::{Node, Nodes};
 pub use pages::{HugePages, Pages};

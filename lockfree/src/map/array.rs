@@ -77,6 +77,20 @@ impl Array {
         bucket
     }
 
+    /// The segments, as starts and lengths in bytes.
+    pub(super) fn memory(&self) -> impl Iterator<Item = (*const u8, usize)> {
+        self.segments
+            .iter()
+            .enumerate()
+            .filter_map(|(number, segment)| {
+                // Relaxed: nothing is read there.
+                let moved = segment.load(Relaxed);
+                let (before, len) = extent(number);
+                let start = moved.wrapping_add(before).cast_const().cast();
+                (!moved.is_null()).then_some((start, len * size_of::<Bucket>()))
+            })
+    }
+
     /// Makes the bucket `index`, which is empty.
     ///
     /// # Safety

@@ -102,6 +102,8 @@ pub trait Entry<K, V> {
 /// [`hold`](Self::hold) says that a pair is held only if the spot [belongs](Spot::belongs) or its
 /// value is [current](Spot::current), as [`Table::search`](super::table::Table::search) demands.
 pub unsafe trait Store<K, V>: Sized {
+    /// How many bytes lie where the value word is an address of; 0 if it is none.
+    const BOXED_BYTES: usize;
     /// What guards entries against being freed while they are read.
     type Domain;
     /// An entry before it is in the map.
@@ -196,6 +198,7 @@ impl<K: Word> Find<K, K> for Inline {
 
 // SAFETY: `hold` asks whether the spot belongs.
 unsafe impl<K: Word, V: Word> Store<K, V> for Inline {
+    const BOXED_BYTES: usize = 0;
     type Domain = ();
     type Fresh = Words<K, V>;
     type Held<'d>
@@ -311,6 +314,7 @@ impl<K, V> Drop for Retiring<'_, K, V> {
 
 // SAFETY: `hold` asks whether the value is current.
 unsafe impl<K: Hash + Eq, V> Store<K, V> for Boxed {
+    const BOXED_BYTES: usize = size_of::<Pair<K, V>>();
     type Domain = Domain<(K, V)>;
     type Fresh = Box<Pair<K, V>>;
     type Held<'d>

@@ -135,6 +135,7 @@ mod barrier;
 )))]
 #[path = "full_barrier.rs"]
 mod barrier;
+mod batch;
 mod bucket;
 mod count;
 mod grow;
@@ -284,32 +285,6 @@ impl<K, V, S: BuildHasher, L: Layout<K, V>> Map<K, V, S, L> {
         L: Find<K, Q>,
     {
         self.get_with(key, |_| ()).is_some()
-    }
-
-    /// Calls `f` for each of `keys` in order with its position and its value, if it has one.
-    ///
-    /// Asks for the memory of 16 keys before it looks at the first of them, so that it waits for
-    /// all 16 at the same time. This is not one look at the map: each key is looked up by itself.
-    #[inline]
-    pub fn get_many<Q>(&self, keys: &[Q], mut f: impl FnMut(usize, Option<&V>))
-    where
-        L: Find<K, Q>,
-    {
-        const BATCH: usize = 16;
-        for (batch, keys) in keys.chunks(BATCH).enumerate() {
-            let mut hashes = [0; BATCH];
-            for (hash, key) in hashes.iter_mut().zip(keys) {
-                *hash = L::hash(key, &self.hasher);
-                self.table.prefetch(*hash);
-            }
-            for (position, (key, hash)) in keys.iter().zip(hashes).enumerate() {
-                let position = batch * BATCH + position;
-                match self.find(key, hash) {
-                    Search::Found(_, held) => f(position, Some(held.value())),
-                    Search::Absent(..) => f(position, None),
-                }
-            }
-        }
     }
 
     /// Sets the value of `key`; returns a copy of the one before, if there was one. (The key that

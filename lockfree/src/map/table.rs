@@ -188,7 +188,7 @@ impl Table {
 
     /// Where a key with this hash is, or was until a moment ago.
     #[inline(always)]
-    fn index(&self, hash: usize) -> usize {
+    pub(super) fn index(&self, hash: usize) -> usize {
         // Acquire: then `last` is not older. An older mask alone chooses a bucket that the key's was
         // split off, perhaps in several steps.
         let mask = self.used.mask.load(Acquire);
@@ -210,26 +210,31 @@ impl Table {
         unsafe { self.homes.get(index) }
     }
 
-    /// The home bucket where a key with this hash is, or was until a moment ago; and its index.
+    /// Asks the processor to bring the home bucket `index` into its cache.
+    ///
+    /// # Safety
+    /// As for [`home`](Self::home).
     #[inline(always)]
-    fn home_of(&self, hash: usize) -> (usize, &Bucket) {
-        let index = self.index(hash);
-        // SAFETY: `index` gives none beyond `last`.
-        (index, unsafe { self.home(index) })
+    pub(super) unsafe fn prefetch(&self, index: usize) {
+        // SAFETY: by contract.
+        let bucket: *const Bucket = unsafe { self.home(index) };
+        prefetch(bucket.cast(), size_of::<Bucket>());
     }
 
-    /// Asks the processor to bring the home bucket of this hash into its cache.
+    /// Asks for the `bytes` that the value word of this hash, in the home bucket `index`, is the address
+    /// of: if there is one, and most likely of the right key.
+    ///
+    /// # Safety
+    /// As for [`home`](Self::home).
     #[inline(always)]
-    pub(super) fn prefetch(&self, hash: usize) {
-        let bucket: *const Bucket = self.home_of(hash).1;
-        #[cfg(all(target_arch = "x86_64", target_feature = "sse", not(miri)))]
-        {
-            use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            // SAFETY: a prefetch has no effect that the program could see.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(bucket.cast()) };
+    pub(super) unsafe fn prefetch_value(&self, index: usize, hash: usize, bytes: usize) {
+        // SAFETY: by contract.
+        let home = unsafe { self.home(index) };
+        if let Some(slot) = home.tags().matching(Tags::tag(hash)).next() {
+            // Relaxed: nothing is read there.
+            let value = home.pairs[slot].value.load(Relaxed);
+            prefetch(value.cast_const().cast(), bytes);
         }
-        #[cfg(not(all(target_arch = "x86_64", target_feature = "sse", not(miri))))]
-        let _ = bucket;
     }
 
     /// Finds the pair with key word `key` for which `hold` says that it is the one. `hold` must
@@ -240,10 +245,26 @@ impl Table {
         &self,
         hash: usize,
         key: usize,
+        hold: impl FnMut(&Spot<'_>) -> Hold<H>,
+    ) -> Search<'_, H> {
+        // SAFETY: the index of a bucket in use.
+        unsafe { self.search_at(self.index(hash), hash, key, hold) }
+    }
+
+    /// The same, beginning with the home bucket `index`, which was the right one once.
+    ///
+    /// # Safety
+    /// As for [`home`](Self::home).
+    #[inline(always)]
+    pub(super) unsafe fn search_at<H>(
+        &self,
+        index: usize,
+        hash: usize,
+        key: usize,
         mut hold: impl FnMut(&Spot<'_>) -> Hold<H>,
     ) -> Search<'_, H> {
-        let (index, home) = self.home_of(hash);
-        let seen = Seen::now(home);
+        // SAFETY: by contract.
+        let seen = Seen::now(unsafe { self.home(index) });
         // Nearly always it is in the first slot with its tag. The tags of keys that were split off
         // are gone, so the depth does not matter here.
         if let Some(slot) = seen.tags.matching(Tags::tag(hash)).next() {
@@ -253,8 +274,12 @@ impl Table {
             {
                 return Search::Found(spot, held);
             }
+        } else if seen.version.link() == 0 && (hash ^ index) & seen.tags.mask() == 0 && seen.holds()
+        {
+            // And if it is not there, nearly always no slot has its tag.
+            return Search::Absent(seen);
         }
-        // SAFETY: the index of a bucket in use.
+        // SAFETY: by contract.
         unsafe { self.search_from(index, hash, key, hold) }
     }
 
@@ -402,5 +427,25 @@ impl Table {
             }
             before = Some(other);
         }
+    }
+}
+
+const LINE_BYTES: usize = 64;
+/// More of a long value is not asked for: the processor sees by itself that it is read in order.
+const LINES_MAX: usize = 4;
+
+/// Asks the processor to bring the lines from `start` on into its cache.
+#[inline(always)]
+fn prefetch(start: *const u8, bytes: usize) {
+    for line in 0..bytes.div_ceil(LINE_BYTES).min(LINES_MAX) {
+        let line = start.wrapping_add(line * LINE_BYTES);
+        #[cfg(all(target_arch = "x86_64", target_feature = "sse", not(miri)))]
+        {
+            use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            // SAFETY: a prefetch has no effect that the program could see, whatever the address.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) };
+        }
+        #[cfg(not(all(target_arch = "x86_64", target_feature = "sse", not(miri))))]
+        let _ = line;
     }
 }
