@@ -9,6 +9,7 @@
 
 use crate::pages::{Block, PAGE_BYTES, Pages, Purpose};
 use alloc::sync::Arc;
+use core::ops::Range;
 use core::slice;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -231,6 +232,11 @@ impl Span {
     /// What the span takes from the budget.
     pub(crate) fn cost(&self) -> usize {
         self.block.bytes + self.kind.bookkeeping()
+    }
+
+    /// Makes sure that a part of the span, which is going to be written, has pages.
+    pub(crate) fn bring(&self, part: Range<usize>) {
+        Pages::bring(&self.block, part);
     }
 
     #[inline]

@@ -282,10 +282,7 @@ impl Log {
     pub(crate) fn append(&mut self, id: SegmentId, record: NewRecord<'_>) -> Location {
         let words = record.header.words();
         let segment = self.segment_mut(id);
-        debug_assert!(segment.stage == Stage::Open && segment.room() >= words);
-        let word = segment.used;
-        segment.used += words as u32;
-        segment.live += words as u32;
+        let word = segment.take(words);
         let queue = segment.queue as usize;
         self.live_bytes[queue] += words * WORD;
         let at = self.location(id, word);
@@ -364,11 +361,9 @@ impl Log {
             .expect("a record moves to another segment");
         let source = source.as_ref().expect("the source is in use");
         let target = target.as_mut().expect("the target is in use");
-        let word = target.used;
+        let word = target.take(words);
         target.span.words_mut()[word as usize..word as usize + words]
             .copy_from_slice(&source.span.words()[start..start + words]);
-        target.used += words as u32;
-        target.live += words as u32;
         target.large += cost;
         let queue = target.queue as usize;
         self.live_bytes[queue] += words * WORD + cost;

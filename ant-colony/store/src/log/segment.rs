@@ -1,6 +1,7 @@
 //! One segment: a span that records are appended to, with what is known of them.
 
 use crate::memory::Span;
+use crate::pages::AHEAD_BYTES;
 use ant_colony_policy::Queue;
 
 /// Number of a segment within its shard.
@@ -8,6 +9,8 @@ pub(crate) type SegmentId = u32;
 
 /// No segment, in links.
 pub(crate) const NIL: SegmentId = SegmentId::MAX;
+
+const WORD: usize = size_of::<u64>();
 
 /// The first word of a segment stays empty, so that no record lies at location zero.
 pub(crate) const FIRST_WORD: u32 = 1;
@@ -30,6 +33,9 @@ pub(crate) struct Segment {
     pub(crate) head: u32,
     /// The word after the last record.
     pub(crate) used: u32,
+    /// Words that pages were asked for; those of the rest come when they are needed, so that the
+    /// end of an open segment takes no memory.
+    present: u32,
     /// Words of live records.
     pub(crate) live: u32,
     /// Budget taken by large objects that live records refer to.
@@ -47,11 +53,13 @@ pub(crate) struct Segment {
 
 impl Segment {
     pub(crate) fn new(span: Span, generation: u64, queue: Queue, class: u8) -> Self {
+        let present = span.words().len().min(AHEAD_BYTES / WORD) as u32;
         Self {
             span,
             generation,
             head: FIRST_WORD,
             used: FIRST_WORD,
+            present,
             live: 0,
             large: 0,
             queue,
@@ -70,6 +78,28 @@ impl Segment {
         self.head = FIRST_WORD;
         self.used = FIRST_WORD;
         self.slack_ms = u32::MAX;
+    }
+
+    /// Takes the next `words`, for which there is room, for a live record; answers the first.
+    #[inline]
+    pub(crate) fn take(&mut self, words: usize) -> u32 {
+        debug_assert!(self.stage == Stage::Open && self.room() >= words);
+        let first = self.used;
+        self.used += words as u32;
+        self.live += words as u32;
+        if self.used > self.present {
+            self.bring();
+        }
+        first
+    }
+
+    /// Asks for pages up to the words in use, and for some more.
+    #[cold]
+    fn bring(&mut self) {
+        let bytes = (self.used as usize * WORD).next_multiple_of(AHEAD_BYTES);
+        let bytes = bytes.min(self.span.words().len() * WORD);
+        self.span.bring(self.present as usize * WORD..bytes);
+        self.present = (bytes / WORD) as u32;
     }
 
     /// Words that can still be appended.

@@ -3,6 +3,7 @@
 use super::{Block, PAGE_BYTES, Purpose};
 use alloc::alloc::{alloc_zeroed, dealloc};
 use core::alloc::Layout;
+use core::ops::Range;
 use core::ptr::NonNull;
 
 /// The global allocator as a source of pages.
@@ -26,6 +27,9 @@ impl Pages {
         let start = NonNull::new(memory)?.cast();
         Some(Block { start, bytes })
     }
+
+    /// All of them are there.
+    pub(crate) fn bring(_block: &Block, _part: Range<usize>) {}
 
     /// Frees a block; answers the bytes freed, which are all.
     pub(crate) fn give_back(&self, block: &Block, _purpose: Purpose) -> usize {

@@ -28,9 +28,10 @@
 use super::chunks::{CHUNK_BYTES, Chunks};
 use super::extents::Extents;
 use super::region::{Region, collapse, discard, populate, split};
-use super::{Block, PAGE_BYTES, Purpose};
+use super::{AHEAD_BYTES, Block, PAGE_BYTES, Purpose};
 use crate::lock::Mutex;
 use alloc::vec::Vec;
+use core::ops::Range;
 use core::ptr::NonNull;
 
 /// The part of the memory that the freed pages of an arena may take before they go back
@@ -74,12 +75,24 @@ impl Pages {
         block(address, bytes)
     }
 
-    /// `bytes` of zeros; a multiple of the page size, not zero.
+    /// `bytes` of zeros; a multiple of the page size, not zero. Pages come for the first [`AHEAD_BYTES`]
+    /// of a dense block, and for all of a large one: that will be written as a whole.
     pub(crate) fn fresh(&self, bytes: usize, purpose: Purpose) -> Option<Block> {
         debug_assert!(bytes > 0 && bytes.is_multiple_of(PAGE_BYTES));
         let address = self.arena(purpose).lock().take_clean(bytes)?;
-        populate(address, bytes);
+        let first = match purpose {
+            Purpose::Dense => bytes.min(AHEAD_BYTES),
+            Purpose::Large => bytes,
+        };
+        populate(address, first);
         block(address, bytes)
+    }
+
+    /// Brings the pages of a part of a block that is going to be written, at a fraction of the cost of
+    /// a fault for each.
+    pub(crate) fn bring(block: &Block, part: Range<usize>) {
+        debug_assert!(part.start <= part.end && part.end <= block.bytes);
+        populate(block.start.as_ptr().addr() + part.start, part.len());
     }
 
     /// Keeps the pages of a block for reuse; answers how many bytes went back to the

@@ -25,6 +25,9 @@ use core::ptr::NonNull;
 /// The unit of allocation.
 pub(crate) const PAGE_BYTES: usize = 4096;
 
+/// So much of a block that is written from its beginning to its end has pages before they are needed.
+pub(crate) const AHEAD_BYTES: usize = 64 << 10;
+
 /// Memory of whole pages, initialised, owned by whoever holds the block.
 pub(crate) struct Block {
     pub(crate) start: NonNull<u64>,

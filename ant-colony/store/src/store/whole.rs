@@ -87,8 +87,8 @@ impl Store {
         self.budget.set_limit(bytes);
     }
 
-    /// Makes huge pages, at most `pages_max`, of memory that is in use as a whole, which
-    /// takes no more memory and makes access to it faster. Answers how many it made: none
+    /// Makes huge pages, at most `pages_max`, of memory that is charged as a whole, which
+    /// takes no more of the limit and makes access to it faster. Answers how many it made: none
     /// where the system has no huge pages, or where nothing is left to be done.
     ///
     /// A page takes the system about a millisecond, sometimes several. Nobody waits for
