@@ -55,6 +55,13 @@ enum Suite {
     /// times as much as each other one, or all alike; the 99th percentile of the others' latencies, and
     /// CPU time per request. Beside `hallows` without load signals, which leaves a connection where it is.
     ///
+    /// churn: resident memory after a day of changes, pressed into minutes: in terms of what the server
+    /// says that it uses, and of the keys and values that it has.
+    ///
+    /// hit_ratio: hit ratios beside redis' allkeys-lfu and allkeys-lru, whose memory limit is chosen such
+    /// that their processes are as large; on generated traces (hit_ratio_zipf, hit_ratio_shift,
+    /// hit_ratio_scan), or on those of --trace, which must have sizes.
+    ///
     /// Subjects with one worker (`-w1`) are pinned to one core and the client to another, and so
     /// are the peers they are compared with. Subjects with two workers (`-w2`) share two cores with
     /// the client, and so do their peers. `epoll-stub` answers +OK and stores nothing: the limit of
@@ -135,6 +142,12 @@ enum Suite {
     /// hit_1t, hit_2t: gets of 50,000 keys in a cache with room for twice as many, by one thread and by
     /// two. get_or_insert_1t, get_or_insert_2t: a million keys by Zipf's law with exponent 0.99, in a
     /// cache with room for 1% of them; what misses is loaded at no cost. miss_ratio says how often.
+    ///
+    /// batch_get_1m, batch_get_128m, batch_get_misses, batch_get_chase: gets in batches of 32 keys, drawn
+    /// evenly, from the map of `lockfree` and from the byte store, beside hashbrown, which holds nothing
+    /// but the entries, in a tight loop and in one where each get depends on the one before, and beside
+    /// an array whose places are known: the limit of the memory. hashbrown's table takes 1 MiB, or 128
+    /// MiB; half of the keys are absent (misses); values of 32 bytes lie behind a pointer (chase).
     Cache(cache::Options),
 }
 

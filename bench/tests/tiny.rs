@@ -31,7 +31,16 @@ const LOCKFREE: [&str; 18] = [
 ];
 
 /// Scripts know the workloads of the suite `cache` by these names.
-const CACHE: [&str; 4] = ["hit_1t", "hit_2t", "get_or_insert_1t", "get_or_insert_2t"];
+const CACHE: [&str; 8] = [
+    "hit_1t",
+    "hit_2t",
+    "get_or_insert_1t",
+    "get_or_insert_2t",
+    "batch_get_1m",
+    "batch_get_128m",
+    "batch_get_misses",
+    "batch_get_chase",
+];
 
 /// Scripts know the workloads of the suite `scheduler` by these names.
 const SCHEDULER: [&str; 25] = [
@@ -164,7 +173,8 @@ fn the_server_suite_runs_whole_and_its_rows_are_complete() {
     let mut expected = vec!["p50_lone", "skewed_connections", "even_connections"];
     if installed("redis-server") && installed("redis-benchmark") {
         expected.extend(["set_p1", "get_p1", "set_p16", "get_p16"]);
-        expected.extend(["bytes_per_key", "bytes_per_key_ttl"]);
+        expected.extend(["bytes_per_key", "bytes_per_key_ttl", "churn"]);
+        expected.extend(["hit_ratio_zipf", "hit_ratio_shift", "hit_ratio_scan"]);
     }
     for workload in expected {
         assert!(

@@ -4,9 +4,18 @@ use crate::random::Random;
 
 const EXPONENT: f64 = 0.99;
 
+const SCATTER: u64 = 0x9e37_79b9_7f4a_7c15;
+/// Times [`SCATTER`], this is 1.
+const GATHER: u64 = 0xf1de_83e1_9937_733d;
+
 /// Keys are all over the number range, as hashes or addresses are.
 pub(super) fn key(id: usize) -> u64 {
-    (id as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    (id as u64).wrapping_mul(SCATTER)
+}
+
+/// The id of a key.
+pub(super) fn id(key: u64) -> u64 {
+    key.wrapping_mul(GATHER)
 }
 
 /// Each of the first `ids` as often as the others.
@@ -37,6 +46,11 @@ pub(super) fn zipf(ids: usize, count: usize, seed: u64) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_tells_its_id() {
+        assert!((0..1_000).all(|it| id(key(it)) == it as u64));
+    }
 
     #[test]
     fn draws_follow_their_law() {

@@ -1,8 +1,11 @@
 //! Suite `cache`: `ant-colony` beside the caches that users would otherwise take: hits, and misses that
-//! are loaded, with one thread and with two. All hash with foldhash, so that they differ in the rest.
+//! are loaded, with one thread and with two; and batches of look-ups beside a plain table. All hash with
+//! foldhash, so that they differ in the rest.
 //!
-//! [`subjects`] adapts each cache, [`draws`] says which keys are asked for. Entries are `u64` to `u64`.
+//! [`subjects`] adapts each cache, [`draws`] says which keys are asked for, [`batch`] has the batches.
+//! Entries are `u64` to `u64` where nothing else is said.
 
+mod batch;
 mod draws;
 mod subjects;
 
@@ -45,6 +48,14 @@ enum Workload {
     GetOrInsert1Thread,
     #[value(name = "get_or_insert_2t")]
     GetOrInsert2Threads,
+    #[value(name = "batch_get_1m")]
+    BatchGet1m,
+    #[value(name = "batch_get_128m")]
+    BatchGet128m,
+    #[value(name = "batch_get_misses")]
+    BatchGetMisses,
+    #[value(name = "batch_get_chase")]
+    BatchGetChase,
 }
 
 impl Workload {
@@ -55,14 +66,28 @@ impl Workload {
             Workload::Hit2Threads => "hit_2t",
             Workload::GetOrInsert1Thread => "get_or_insert_1t",
             Workload::GetOrInsert2Threads => "get_or_insert_2t",
+            Workload::BatchGet1m => "batch_get_1m",
+            Workload::BatchGet128m => "batch_get_128m",
+            Workload::BatchGetMisses => "batch_get_misses",
+            Workload::BatchGetChase => "batch_get_chase",
         }
     }
 
     fn threads(self) -> usize {
         match self {
-            Workload::Hit1Thread | Workload::GetOrInsert1Thread => 1,
             Workload::Hit2Threads | Workload::GetOrInsert2Threads => 2,
+            _ => 1,
         }
+    }
+
+    fn is_batch(self) -> bool {
+        matches!(
+            self,
+            Workload::BatchGet1m
+                | Workload::BatchGet128m
+                | Workload::BatchGetMisses
+                | Workload::BatchGetChase
+        )
     }
 }
 
@@ -86,6 +111,12 @@ struct Plan {
     hit_entries: usize,
     /// Keys that are asked for where some miss; their cache has room for one in a hundred.
     keys: usize,
+    /// Gets of a round in batches.
+    batch_gets: usize,
+    /// Entries of which hashbrown makes a table of 1 MiB.
+    batch_entries_small: usize,
+    /// The same for one of 128 MiB; both are filled to 70%.
+    batch_entries: usize,
 }
 
 impl Plan {
@@ -105,6 +136,9 @@ impl Plan {
             operations,
             hit_entries,
             keys,
+            batch_gets: operations / 2,
+            batch_entries_small: if options.tiny { 1_000 } else { 45_000 },
+            batch_entries: if options.tiny { 5_000 } else { 5_900_000 },
         }
     }
 }
@@ -114,7 +148,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut measured = Vec::new();
     for workload in Workload::value_variants() {
         if options.only.is_empty() || options.only.contains(workload) {
-            measured.push(measure(*workload, &plan, &cores)?);
+            measured.push(match workload.is_batch() {
+                true => batch::measure(*workload, &plan, &cores)?,
+                false => measure(*workload, &plan, &cores)?,
+            });
         }
     }
     let rows: Vec<_> = measured.iter().flat_map(Measured::rows).collect();

@@ -44,7 +44,7 @@ pub(crate) struct Experiment<'a> {
 
 /// What an experiment found.
 pub(crate) struct Measured {
-    workload: &'static str,
+    workload: String,
     metrics: &'static [Metric],
     series: Vec<Series>,
 }
@@ -79,7 +79,7 @@ impl Experiment<'_> {
 impl Measured {
     /// Nothing yet of these subjects: their names, and whether they are ours.
     pub(crate) fn new(
-        workload: &'static str,
+        workload: impl Into<String>,
         metrics: &'static [Metric],
         subjects: impl Iterator<Item = (String, bool)>,
     ) -> Measured {
@@ -89,7 +89,7 @@ impl Measured {
             rounds: Vec::new(),
         });
         Measured {
-            workload,
+            workload: workload.into(),
             metrics,
             series: series.collect(),
         }
@@ -143,7 +143,7 @@ impl Measured {
             .collect();
         let (our_median, peer_median) = (median(&our_values), median(&peer_values));
         Row {
-            workload: self.workload.to_owned(),
+            workload: self.workload.clone(),
             subject: ours.name.clone(),
             metric: metric.name.to_owned(),
             unit: metric.unit.to_owned(),

@@ -1,16 +1,20 @@
 //! A load client of our own, for what redis-benchmark cannot do: speak memcached's protocol, fill a
 //! server with exactly the keys asked for, and time a lone connection.
 //!
-//! Closed loops: every connection sends a batch, waits for all its replies, sends the next. One
+//! [`client`] is a single connection that reads what it is told. Closed loops: every connection sends a batch, waits for all its replies, sends the next. One
 //! thread serves all connections, as redis-benchmark does. [`dialect`] is the protocol, [`closed_loop`]
 //! the connections. Latency under load is for [`open_loop`]: a closed loop hides the queue it causes.
 
+pub(crate) mod client;
 pub(crate) mod closed_loop;
 pub(crate) mod dialect;
 pub(crate) mod open_loop;
 
-/// The value every SET writes: 64 bytes.
-pub(crate) const VALUE: [u8; 64] = [b'x'; 64];
+/// What values are made of.
+pub(crate) const VALUE_BYTE: u8 = b'x';
+
+/// The value that SET writes where its size is not what is measured: 64 bytes.
+pub(crate) const VALUE: [u8; 64] = [VALUE_BYTE; 64];
 
 /// Appends the key numbered `index`: 16 bytes, and the names that redis-benchmark gives its keys.
 fn push_key(out: &mut Vec<u8>, index: u64) {

@@ -1,6 +1,6 @@
-//! Resident memory per key: each round starts every server afresh, notes its resident memory,
-//! writes the keys over one connection, and looks again once background work has settled: jemalloc,
-//! for one, gives freed pages back over ten seconds.
+//! Resident memory per key: each round starts every server afresh, writes one key until its buffers
+//! are what they will be, notes its resident memory, writes the keys over one connection, and looks
+//! again once background work has settled: jemalloc, for one, gives freed pages back over ten seconds.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -101,6 +101,7 @@ impl Filled {
         };
         let server = starter.start(subject)?;
         sleep(AFTER_START);
+        server.warm_up(starter.cores, request)?;
         let resident_before = server.process.resident_bytes()?;
         server.fill(starter.cores, request, plan.memory_keys)?;
         Ok(Filled {

@@ -1,10 +1,13 @@
 //! Suite `server`: hallows beside redis, memcached and the bare epoll stub.
 //!
-//! [`subjects`] starts them, [`throughput`], [`latency`], [`connections`] and [`memory`] measure. A peer that is not
+//! [`subjects`] starts them, [`throughput`], [`latency`], [`connections`], [`memory`], [`churn`] and
+//! [`hit_ratio`] measure. A peer that is not
 //! there, or a backend that this machine refuses, is left out and named at the end; without hallows
 //! itself there is nothing to compare and the suite fails.
 
+mod churn;
 mod connections;
+mod hit_ratio;
 mod latency;
 mod memory;
 mod redis_benchmark;
@@ -41,6 +44,9 @@ pub(crate) struct Options {
     /// The program to measure [default: `hallows` beside this harness].
     #[arg(long, value_name = "PROGRAM")]
     hallows: Option<PathBuf>,
+    /// For hit_ratio, replay this trace with sizes instead of generated ones; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    trace: Vec<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -55,6 +61,8 @@ enum Workload {
     BytesPerKeyTtl,
     SkewedConnections,
     EvenConnections,
+    Churn,
+    HitRatio,
 }
 
 /// How much of everything.
@@ -73,6 +81,17 @@ struct Plan {
     memory_settle: Duration,
     /// How long unlike connections send.
     connections_time: Duration,
+    churn_rounds: usize,
+    churn_memory: u64,
+    churn_keys: u64,
+    churn_writes_per_hour: usize,
+    /// Hit ratios vary even less than memory.
+    trace_rounds: usize,
+    /// To find the limit with which a peer is as large as ours.
+    trace_attempts: usize,
+    /// Objects that generated traces are made for, and their requests.
+    trace_capacity: usize,
+    trace_requests: usize,
 }
 
 impl Plan {
@@ -88,6 +107,14 @@ impl Plan {
                 memory_keys: 5_000,
                 memory_settle: Duration::from_millis(100),
                 connections_time: Duration::from_millis(50),
+                churn_rounds: 1,
+                churn_memory: 16 << 20,
+                churn_keys: 20_000,
+                churn_writes_per_hour: 1_000,
+                trace_rounds: 1,
+                trace_attempts: 1,
+                trace_capacity: 10_000,
+                trace_requests: 5_000,
             }
         } else if options.quick {
             Plan {
@@ -100,6 +127,14 @@ impl Plan {
                 memory_keys: 500_000,
                 memory_settle: Duration::from_secs(12),
                 connections_time: Duration::from_secs(1),
+                churn_rounds: 1,
+                churn_memory: 128 << 20,
+                churn_keys: 400_000,
+                churn_writes_per_hour: 60_000,
+                trace_rounds: 1,
+                trace_attempts: 8,
+                trace_capacity: 50_000,
+                trace_requests: 500_000,
             }
         } else {
             Plan {
@@ -112,11 +147,21 @@ impl Plan {
                 memory_keys: 500_000,
                 memory_settle: Duration::from_secs(12),
                 connections_time: Duration::from_secs(3),
+                churn_rounds: 3,
+                churn_memory: 512 << 20,
+                churn_keys: 1_600_000,
+                churn_writes_per_hour: 250_000,
+                trace_rounds: 3,
+                trace_attempts: 8,
+                trace_capacity: 100_000,
+                trace_requests: 2_000_000,
             }
         };
         if let Some(rounds) = options.rounds {
             plan.rounds = usize::from(rounds);
             plan.memory_rounds = usize::from(rounds);
+            plan.churn_rounds = usize::from(rounds);
+            plan.trace_rounds = usize::from(rounds);
         }
         plan
     }
@@ -139,7 +184,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         starter.note(text.to_owned());
     }
     let wanted = |workload: Workload| options.only.is_empty() || options.only.contains(&workload);
-    let measured = measure(&mut starter, &plan, wanted)?;
+    let measured = measure(&mut starter, &plan, &options.trace, wanted)?;
 
     let rows: Vec<_> = measured.iter().flat_map(Measured::rows).collect();
     print!("{}", report::table(&rows));
@@ -164,6 +209,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 fn measure(
     starter: &mut Starter,
     plan: &Plan,
+    traces: &[PathBuf],
     wanted: impl Fn(Workload) -> bool,
 ) -> Result<Vec<Measured>> {
     let cores = starter.cores;
@@ -193,6 +239,12 @@ fn measure(
     if !memory.is_empty() {
         measured.extend(memory::run(starter, &memory, plan)?);
     }
+    if wanted(Workload::Churn) {
+        measured.extend(churn::run(starter, plan)?);
+    }
+    if wanted(Workload::HitRatio) {
+        measured.extend(hit_ratio::run(starter, traces, plan)?);
+    }
     Ok(measured)
 }
 
@@ -220,6 +272,8 @@ impl Workload {
             Workload::BytesPerKeyTtl => "bytes_per_key_ttl",
             Workload::SkewedConnections => "skewed_connections",
             Workload::EvenConnections => "even_connections",
+            Workload::Churn => "churn",
+            Workload::HitRatio => "hit_ratio",
         }
     }
 }

@@ -16,6 +16,9 @@ use crate::load::dialect::{Dialect, Request};
 use crate::machine::{Cores, Place};
 use crate::process::{Process, free_address};
 
+/// What all may take where that is not what is measured.
+const MEMORY: u64 = 1 << 30;
+
 /// What runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Program {
@@ -23,6 +26,10 @@ pub(super) enum Program {
     /// `hallows` whose workers know nothing of each other.
     WithoutSignals,
     Redis,
+    /// Redis that evicts, of all keys, the least frequently used ones.
+    RedisLfu,
+    /// The same, the least recently used ones.
+    RedisLru,
     Memcached,
     Stub,
 }
@@ -106,6 +113,8 @@ impl Subject {
             Program::Hallows(reactor) => format!("hallows-w{workers}-{}", reactor.flag()),
             Program::WithoutSignals => format!("hallows-w{workers}-signals-off"),
             Program::Redis => "redis".into(),
+            Program::RedisLfu => "redis-allkeys-lfu".into(),
+            Program::RedisLru => "redis-allkeys-lru".into(),
             Program::Memcached => "memcached".into(),
             Program::Stub => "epoll-stub".into(),
         }
@@ -135,13 +144,24 @@ impl Server {
 
     /// Writes the first `count` keys over a single connection.
     pub(super) fn fill(&self, cores: &Cores, request: Request, count: u64) -> Result<()> {
+        self.write(cores, request, Keys::sequential(), count)
+    }
+
+    /// Writes one key so often, over a single connection, that the server's buffers are what they will
+    /// be: some megabytes.
+    pub(super) fn warm_up(&self, cores: &Cores, request: Request) -> Result<()> {
+        const WRITES: u64 = 30_000;
+        self.write(cores, request, Keys::random(1), WRITES)
+    }
+
+    fn write(&self, cores: &Cores, request: Request, keys: Keys, count: u64) -> Result<()> {
         let run = Run {
             dialect: self.subject.program.dialect(),
             request,
             connections: 1,
             pipeline: 50,
             requests: count as usize,
-            keys: Keys::sequential(),
+            keys,
         };
         let place = self.subject.setting.client_place();
         cores.run(place, || run.drive(self.process.address))??;
@@ -204,18 +224,44 @@ impl<'a> Starter<'a> {
         Ok(servers)
     }
 
+    /// Whether a subject is there; if not, that is remembered.
+    pub(super) fn can_start(&mut self, subject: Subject) -> bool {
+        match self.start(subject) {
+            Ok(_) => true,
+            Err(error) => {
+                self.note(format!("{} not measured: {error:#}", subject.name()));
+                false
+            }
+        }
+    }
+
     pub(super) fn start(&self, subject: Subject) -> Result<Server> {
+        self.start_with(subject, MEMORY)
+    }
+
+    /// Starts a subject that may take `memory` bytes for what it holds.
+    pub(super) fn start_with(&self, subject: Subject, memory: u64) -> Result<Server> {
         let address = free_address()?;
         let threads = subject.setting.threads();
         let command = match subject.program {
-            Program::Hallows(reactor) => hallows(&self.hallows, address, threads, reactor),
-            Program::WithoutSignals => {
-                let mut command = hallows(&self.hallows, address, threads, Reactor::Auto);
-                command.args(["--signals", "no"]);
+            Program::Hallows(reactor) => {
+                let mut command = hallows(&self.hallows, address, memory);
+                command
+                    .args(["--workers", &threads.to_string()])
+                    .args(["--io", reactor.flag()]);
                 command
             }
-            Program::Redis => redis(address),
-            Program::Memcached => memcached(address, threads),
+            Program::WithoutSignals => {
+                let mut command = hallows(&self.hallows, address, memory);
+                command
+                    .args(["--workers", &threads.to_string()])
+                    .args(["--signals", "no"]);
+                command
+            }
+            Program::Redis => redis(address, memory, "noeviction"),
+            Program::RedisLfu => redis(address, memory, "allkeys-lfu"),
+            Program::RedisLru => redis(address, memory, "allkeys-lru"),
+            Program::Memcached => memcached(address, threads, memory),
             Program::Stub => {
                 let mut command = Command::new(&self.stub);
                 command.arg(address.port().to_string());
@@ -230,33 +276,32 @@ impl<'a> Starter<'a> {
     }
 }
 
-fn hallows(program: &Path, address: SocketAddr, workers: usize, reactor: Reactor) -> Command {
+fn hallows(program: &Path, address: SocketAddr, memory: u64) -> Command {
     let mut command = Command::new(program);
     command
         .args(["serve", "--listen", &address.to_string()])
-        .args(["--memory", "1GiB"])
-        .args(["--workers", &workers.to_string()])
-        .args(["--io", reactor.flag()]);
+        .args(["--memory", &memory.to_string()]);
     command
 }
 
-fn redis(address: SocketAddr) -> Command {
+fn redis(address: SocketAddr, memory: u64, policy: &str) -> Command {
     let mut command = Command::new("redis-server");
     command
         .args(["--bind", "127.0.0.1"])
         .args(["--port", &address.port().to_string()])
         .args(["--save", "", "--appendonly", "no"])
-        .args(["--maxmemory", "1gb"]);
+        .args(["--maxmemory", &memory.to_string()])
+        .args(["--maxmemory-policy", policy]);
     command
 }
 
-fn memcached(address: SocketAddr, threads: usize) -> Command {
+fn memcached(address: SocketAddr, threads: usize, memory: u64) -> Command {
     let mut command = Command::new("memcached");
     command
         .args(["-l", "127.0.0.1", "-U", "0"])
         .args(["-p", &address.port().to_string()])
         .args(["-t", &threads.to_string()])
-        .args(["-m", "1024"]);
+        .args(["-m", &(memory >> 20).to_string()]);
     if rustix::process::geteuid().is_root() {
         // It refuses to be root without being told.
         command.args(["-u", "root"]);
