@@ -1,7 +1,8 @@
 //! Cache decisions of Ant Colony: pure values in, decisions out.
 //!
 //! There are two policies: [`Ant`] learns how soon objects of a kind return, see there;
-//! [`Policy`] is simple, adapts one number, and is its yardstick.
+//! [`Policy`] is simple, adapts one number, and is its yardstick. Beside either, [`Trails`] learns
+//! which object follows which and says what to prefetch.
 //!
 //! The mechanism (a byte store, a typed cache, a simulator) owns the queues, the
 //! memory and the objects. It tells a [`Policy`] what happens and does what the
@@ -31,7 +32,9 @@ mod balance;
 mod frequency;
 mod ghosts;
 mod s3fifo;
+mod trails;
 
 pub use ant::{Ant, Detail, Experience, Mark, Settings, Shortlist, Worth};
 pub use frequency::Frequency;
 pub use s3fifo::{Fate, Policy, Queue};
+pub use trails::{Account, Trails};

@@ -3,6 +3,7 @@
 use ant_colony_policy::{Ant, Mark, Settings, Shortlist};
 
 use crate::subject::{Outcome, Request, Subject};
+use crate::trails::Lender;
 
 const ABSENT: u32 = u32::MAX;
 
@@ -52,8 +53,14 @@ impl Colony {
         }
     }
 
-    fn evict(&mut self) {
-        let Some(place) = self.victim() else { return };
+    /// What its residents take of the capacity.
+    #[cfg(test)]
+    pub(crate) fn used(&self) -> u64 {
+        self.used
+    }
+
+    fn evict(&mut self) -> Option<Request> {
+        let place = self.victim()?;
         let request = self.residents.swap_remove(place);
         let mark = self.marks.swap_remove(place);
         self.used -= u64::from(request.size);
@@ -62,6 +69,7 @@ impl Colony {
             self.places[moved.object as usize] = place as u32;
         }
         self.policy.on_evict(hash(request.key), mark, self.now);
+        Some(request)
     }
 
     fn victim(&mut self) -> Option<usize> {
@@ -137,7 +145,23 @@ impl Subject for Colony {
     }
 }
 
-fn hash(key: u64) -> u64 {
+impl Lender for Colony {
+    fn holds(&self, object: u32) -> bool {
+        self.places[object as usize] != ABSENT
+    }
+
+    fn resize(&mut self, capacity: u64) -> Option<u64> {
+        self.capacity = capacity;
+        let mut left = None;
+        while self.used > capacity {
+            left = self.evict().map(|request| request.key);
+        }
+        left
+    }
+}
+
+/// Of a key, for those who know objects by hash.
+pub(crate) fn hash(key: u64) -> u64 {
     let x = key.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let x = (x ^ (x >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
     x ^ (x >> 32)

@@ -6,6 +6,7 @@ use crate::ant::Colony;
 use crate::future::Future;
 use crate::rivals;
 use crate::subject::Subject;
+use crate::trails::Trailing;
 
 /// What a subject is built for.
 #[derive(Debug, Clone)]
@@ -55,6 +56,18 @@ pub const POLICIES: &[Policy] = &[
     Policy::online("ant-full", "Ant Colony at full quality", |s| {
         Box::new(Colony::full(s.capacity, s.objects))
     }),
+    Policy::online("ant-trails", "the default and successor trails", |s| {
+        let cache = Colony::lean(s.capacity, s.objects);
+        Box::new(Trailing::new(cache, s.capacity, s.objects, trails(s, 8)))
+    }),
+    Policy::online(
+        "ant-full-trails",
+        "full quality and successor trails",
+        |s| {
+            let cache = Colony::full(s.capacity, s.objects);
+            Box::new(Trailing::new(cache, s.capacity, s.objects, trails(s, 24)))
+        },
+    ),
     Policy::online("fifo", "first in, first out", |s| {
         Box::new(rivals::Fifo::new(s.capacity, s.objects))
     }),
@@ -101,6 +114,11 @@ pub const POLICIES: &[Policy] = &[
         },
     },
 ];
+
+/// So many trails for each object that the cache may hold.
+fn trails(setting: &Setting, per_object: usize) -> usize {
+    setting.capacity.min(u64::from(setting.objects)) as usize * per_object
+}
 
 /// The policy of this name.
 #[must_use]

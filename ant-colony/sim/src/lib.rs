@@ -21,6 +21,7 @@ mod rivals;
 mod subject;
 mod table;
 mod trace;
+mod trails;
 
 pub use catalogue::{POLICIES, Policy, Setting, policy};
 pub use future::Future;

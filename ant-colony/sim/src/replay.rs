@@ -219,14 +219,13 @@ mod tests {
             size: 1 + (index % 7) as u32,
         };
         let trace = Trace::of("squares", (0..600_000).map(record).collect());
-        let sizes = [3, 100, 400];
+        let sizes = [3, 100, 400].into_iter().cycle();
         let jobs: Vec<_> = POLICIES
             .iter()
-            .flat_map(|policy| {
-                sizes.map(|size| Job {
-                    policy,
-                    capacity: capacity(size),
-                })
+            .zip(sizes)
+            .map(|(policy, size)| Job {
+                policy,
+                capacity: capacity(size),
             })
             .collect();
         let rows = |threads| {
