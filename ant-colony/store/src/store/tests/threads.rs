@@ -1,6 +1,8 @@
 //! Many threads on one store: no deadlock, no torn value, exact accounting afterwards.
 
 use super::*;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::collections::BTreeMap;
 use std::thread;
 
 /// Values say which key they belong to, and repeat it, so that a torn one shows.
@@ -88,4 +90,89 @@ fn threads_share_a_store_under_memory_pressure() {
         store.audit();
         assert!(store.memory().used <= memory);
     }
+}
+
+/// What a thread knows of a key that it alone writes.
+struct Written {
+    stamp: u64,
+    expires_at: Option<Millis>,
+    /// When it was written, in writes of this thread.
+    number: usize,
+}
+
+/// So many writes later an object must still be there: far fewer than the small queue holds.
+const FRESH: usize = 16;
+
+/// Writes keys of its own, and strangers for which others must go; checks that none of its own is
+/// lost while it is fresh, and that none is ever older than it should be.
+fn write_and_check(store: &Store, clock: &AtomicU64, thread: usize, writes: usize) {
+    let mut random = Random(thread as u64);
+    let mut written: BTreeMap<usize, Written> = BTreeMap::new();
+    for number in 0..writes {
+        let now = clock.fetch_add(1, Relaxed);
+        let i = thread * 1_000 + random.below(200);
+        let stamp = random.next();
+        let mut value = stamp.to_le_bytes().to_vec();
+        value.resize(8 + random.below(400), 0);
+        let expires_at = (random.below(3) == 0).then_some(now + random.next() % 200);
+        let meta = Meta {
+            expires_at,
+            raw: false,
+        };
+        let text = name(i);
+        let key = store.key(0, text.as_bytes());
+        store.lock(&key).insert(&key, &value, meta, now).unwrap();
+        let new = Written {
+            stamp,
+            expires_at,
+            number,
+        };
+        written.insert(i, new);
+        for _ in 0..8 {
+            let stranger = random.next().to_le_bytes();
+            let key = store.key(0, &stranger);
+            let done = store
+                .lock(&key)
+                .insert(&key, &[0; 300], Meta::default(), now);
+            done.unwrap();
+        }
+        store.expire_step(random.below(store.shards()), now, 50);
+        let other = thread * 1_000 + random.below(200);
+        let text = name(other);
+        let key = store.key(0, text.as_bytes());
+        if random.below(8) == 0 {
+            let _ = store.lock(&key).remove(&key, now);
+            written.remove(&other);
+        }
+        let found = store
+            .lock(&key)
+            .peek(&key, now)
+            .map(|entry| entry.value.first_chunk().copied());
+        match (found, written.get(&other)) {
+            (Some(found), Some(written)) => {
+                assert_eq!(found, Some(written.stamp.to_le_bytes()), "an older value");
+            }
+            (None, Some(written)) => {
+                let time = clock.load(Relaxed);
+                let is_over = written.expires_at.is_some_and(|at| time > at);
+                assert!(is_over || written.number + FRESH < number, "lost");
+            }
+            (found, None) => assert_eq!(found, None, "a removed key is back"),
+        }
+    }
+}
+
+#[test]
+fn no_fresh_value_is_lost_or_old_while_others_are_evicted_expire_and_are_removed() {
+    let store = store(16 << 20, 4);
+    let clock = AtomicU64::new(NOW);
+    thread::scope(|scope| {
+        for number in 0..3 {
+            let (store, clock) = (&store, &clock);
+            scope.spawn(move || write_and_check(store, clock, number, 6_000));
+        }
+    });
+    store.audit();
+    let stats = store.stats();
+    assert!(stats.evicted > 10_000 && stats.expired > 100, "{stats:?}");
 }
