@@ -98,7 +98,12 @@ fn run(steps: Vec<Step>, shards: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 128 }))]
+    #![proptest_config(ProptestConfig {
+        cases: if cfg!(miri) { 2 } else { 128 },
+        // A file of failures cannot be looked for under Miri.
+        failure_persistence: if cfg!(miri) { None } else { ProptestConfig::default().failure_persistence },
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn a_value_that_is_found_is_the_latest_and_limits_hold(steps in vec(step(), 1..200)) {
