@@ -4,7 +4,7 @@
 //! The client asks for each object of a trace and writes those that are not there, as a program does
 //! that uses a server as its cache. `hallows` is given a tenth of what all objects take. Then redis is
 //! given so much memory that its process is at least as large in the end: its limit counts less than
-//! what it takes, so the right one is found by repetition, and a run is counted only if it was right.
+//! what it takes, so the right one is found by repetition.
 //!
 //! Redis' LFU forgets by the minute, and a replay takes seconds: it does not see that taste changes. Its
 //! LRU does.
@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use ant_colony_sim::{Record, Trace, Unit};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::harness::{Better, Measured, Metric};
 use crate::load::VALUE_BYTE;
@@ -167,11 +167,12 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Replays with more memory or less until the peer's process is as large. A single attempt is taken
-    /// as it comes.
+    /// Replays with more memory or less until the peer's process is as large. If it never is, because it
+    /// varies too much, the smallest one counts that is larger. A single attempt is taken as it comes.
     fn run(&mut self, starter: &Starter<'_>, trace: &Trace, attempts: usize) -> Result<Replayed> {
         let name = subject(self.program).name();
         let most = self.resident + self.resident * LARGER_PERCENT / 100;
+        let mut larger: Option<Replayed> = None;
         for _ in 0..attempts {
             let peer = replay(starter, self.program, *self.limit, trace)?;
             if attempts == 1 || (self.resident..=most).contains(&peer.resident) {
@@ -184,8 +185,12 @@ impl Search<'_> {
             );
             let limit = *self.limit + self.resident.midpoint(most);
             *self.limit = limit.saturating_sub(peer.resident).max(LIMIT_MIN);
+            let least = larger.as_ref().map_or(u64::MAX, |larger| larger.resident);
+            if (self.resident..least).contains(&peer.resident) {
+                larger = Some(peer);
+            }
         }
-        bail!("{name} could not be made as large as hallows");
+        larger.with_context(|| format!("{name} could not be made as large as hallows"))
     }
 }
 
