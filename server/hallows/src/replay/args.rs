@@ -1,5 +1,6 @@
 //! Flags of `hallows replay`, and the traces, sizes and policies that they name.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -10,6 +11,8 @@ use clap::Args;
 
 use crate::failure::Failure;
 use crate::settings::ByteSize;
+
+use super::table::percent;
 
 /// A share of a trace is at least this many objects, as in the published miss ratios.
 const OBJECTS_MIN: u64 = 100;
@@ -169,7 +172,12 @@ impl ReplayArgs {
         }
     }
 
-    /// The sizes for a trace.
+    /// The sizes as they were given.
+    pub(crate) fn sizes(&self) -> Vec<String> {
+        self.capacity.iter().map(Size::to_string).collect()
+    }
+
+    /// The sizes for a trace, in the same order.
     pub(crate) fn capacities(&self, trace: &Trace) -> Result<Vec<Capacity>, Failure> {
         let sizes = self.capacity.iter();
         sizes.map(|&size| self.capacity(size, trace)).collect()
@@ -201,6 +209,16 @@ impl ReplayArgs {
     pub(crate) fn threads(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         self.threads.map_or_else(cores, usize::from)
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain(size) => write!(f, "{size}"),
+            Self::Share(fraction) => write!(f, "{}", percent(*fraction)),
+            Self::Bytes(bytes) => write!(f, "{}", ByteSize(*bytes as usize)),
+        }
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), Failure> {
         plot::draw(&rows, file)?;
     }
     if args.against_fifo {
-        let gains = summary::against_fifo(&rows);
+        let gains = summary::against_fifo(&rows, &args.sizes());
         return if args.json {
             stdout::json(&gains)
         } else {

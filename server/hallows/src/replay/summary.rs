@@ -7,7 +7,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Gain {
     pub(super) policy: &'static str,
-    /// As given: the place among the sizes is what traces have in common.
+    /// As given: traces have that in common, whatever it is in their terms.
     pub(super) size: String,
     pub(super) traces: usize,
     /// Mean of 1 - misses / FIFO's misses, in percent; each trace counts once.
@@ -22,27 +22,20 @@ pub(super) struct Gain {
     pub(super) cpu_ns: f64,
 }
 
-/// Rows by size, then by policy, in the order in which they come first.
-pub(super) fn against_fifo(rows: &[Row]) -> Vec<Gain> {
-    let mut kinds: Vec<(String, &'static str)> = Vec::new();
-    for row in rows {
-        let kind = (size(row), row.policy);
-        if !kinds.contains(&kind) {
-            kinds.push(kind);
-        }
+/// Means by size, then by policy. Rows are of all `sizes` in their order, again and again.
+pub(super) fn against_fifo(rows: &[Row], sizes: &[String]) -> Vec<Gain> {
+    let mut gains = Vec::new();
+    for (place, size) in sizes.iter().enumerate() {
+        let here: Vec<&Row> = rows.iter().skip(place).step_by(sizes.len()).collect();
+        let mut seen = std::collections::HashSet::new();
+        let policies = here.iter().map(|row| row.policy);
+        let policies = policies.filter(|&policy| seen.insert(policy));
+        gains.extend(policies.filter_map(|policy| gain(&here, size, policy)));
     }
-    let mut sizes: Vec<String> = kinds.iter().map(|kind| kind.0.clone()).collect();
-    let mut seen = std::collections::HashSet::new();
-    sizes.retain(|size| seen.insert(size.clone()));
-    let place = |size: &String| sizes.iter().position(|one| one == size);
-    kinds.sort_by_key(|kind| place(&kind.0));
-    let gain = |(size, policy)| gain(rows, size, policy);
-    kinds.into_iter().filter_map(gain).collect()
+    gains
 }
 
-fn gain(rows: &[Row], of_size: String, policy: &'static str) -> Option<Gain> {
-    let here = rows.iter().filter(|row| size(row) == of_size);
-    let here: Vec<&Row> = here.collect();
+fn gain(here: &[&Row], size: &str, policy: &'static str) -> Option<Gain> {
     let reduction = |row: &&Row| {
         let is_fifo = |one: &&&Row| one.policy == "fifo" && one.trace == row.trace;
         let fifo = here.iter().find(is_fifo)?;
@@ -64,7 +57,7 @@ fn gain(rows: &[Row], of_size: String, policy: &'static str) -> Option<Gain> {
     let useful: u64 = ours.iter().map(|row| row.useful_prefetches).sum();
     Some(Gain {
         policy,
-        size: of_size,
+        size: size.to_owned(),
         traces,
         reduction_percent_mean: mean(reductions.iter().map(|one| one.0).sum()),
         reduction_percent_worst: worst,
@@ -72,9 +65,4 @@ fn gain(rows: &[Row], of_size: String, policy: &'static str) -> Option<Gain> {
         useful_prefetches_percent: (issued > 0).then(|| 100.0 * useful as f64 / issued as f64),
         cpu_ns: mean(ours.iter().map(|row| row.cpu_ns).sum()),
     })
-}
-
-/// What makes sizes of different traces the same: the share, where one was given.
-fn size(row: &Row) -> String {
-    super::table::percent(row.capacity.size_fraction)
 }

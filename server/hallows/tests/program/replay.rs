@@ -132,6 +132,52 @@ fn against_fifo_is_a_mean_over_the_traces() {
 }
 
 #[test]
+fn sizes_that_are_numbers_of_objects_are_common_to_all_traces() {
+    let flags = [
+        "replay",
+        LOOP,
+        SCAN,
+        "--capacity",
+        "200,5%",
+        "--policy",
+        "lru",
+    ];
+    let (status, json, message) = run(&[&flags[..], &["--against-fifo", "--json"]].concat());
+    assert_eq!(status, 0, "{message}");
+    let gains: Vec<Value> = serde_json::from_str(&json).expect("an array");
+    let kinds = gains.iter().map(|gain| {
+        let text = |name: &str| gain[name].as_str().expect("text").to_owned();
+        (text("size"), text("policy"), gain["traces"].as_u64())
+    });
+    let expected = [
+        ("200", "fifo"),
+        ("200", "lru"),
+        ("5%", "fifo"),
+        ("5%", "lru"),
+    ];
+    let expected = expected.map(|(size, policy)| (size.into(), policy.into(), Some(2)));
+    assert!(kinds.eq(expected), "{json}");
+}
+
+#[test]
+fn trails_are_reported_by_their_prefetches() {
+    let policies = [
+        "--capacity",
+        "300",
+        "--policy",
+        "ant,ant-trails,ant-full-trails",
+    ];
+    let rows = rows(&[&[LOOP][..], &policies].concat());
+    let count = |row: usize, name: &str| rows[row][name].as_u64().expect("a number");
+    assert_eq!(count(0, "prefetches"), 0);
+    for trails in [1, 2] {
+        let useful = count(trails, "useful_prefetches");
+        assert!(useful > 3_000 && useful <= count(trails, "prefetches"));
+        assert!(count(trails, "misses") < 5_000, "{rows:?}");
+    }
+}
+
+#[test]
 fn files_are_read_by_columns_and_in_bytes_and_curves_are_drawn() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
