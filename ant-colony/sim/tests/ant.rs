@@ -51,12 +51,12 @@ fn ahead(kinds: &[&str]) -> Vec<f64> {
 fn on_short_loops_the_default_is_far_ahead_of_s3_fifo_on_average_and_hardly_behind_on_any() {
     let loops = ["1.1", "1.3", "2", "4", "10"].map(|times| format!("loop,times={times}"));
     let ahead = ahead(&loops.each_ref().map(String::as_str));
-    assert!(ahead.iter().all(|&points| points > -1.5), "{ahead:?}");
+    assert!(ahead.iter().all(|&points| points > -2.5), "{ahead:?}");
     assert!(ahead.iter().sum::<f64>() / ahead.len() as f64 > 5.0);
 }
 
 #[test]
-fn on_short_scans_of_less_than_the_cache_the_default_is_about_as_good_as_s3_fifo() {
+fn on_scans_shorter_than_the_cache_the_default_is_at_most_a_point_behind_s3_fifo() {
     let ahead = ahead(&[
         "scan,times=0.5,share=0.3,run=50",
         "scan,times=0.5,share=0.5,run=200",
@@ -64,8 +64,8 @@ fn on_short_scans_of_less_than_the_cache_the_default_is_about_as_good_as_s3_fifo
         "scan,times=0.9,share=0.5,run=200",
         "scan,times=1.5,share=0.3,run=200",
     ]);
-    assert!(ahead.iter().all(|&points| points > -4.0), "{ahead:?}");
-    assert!(ahead.iter().sum::<f64>() / ahead.len() as f64 > -1.0);
+    assert!(ahead.iter().all(|&points| points > -1.0), "{ahead:?}");
+    assert!(ahead.iter().sum::<f64>() / ahead.len() as f64 > -0.5);
 }
 
 #[test]

@@ -60,8 +60,9 @@ pub(crate) const CONTEXTS: u32 = 3;
 impl Class {
     pub(crate) const BITS: u32 = 10;
     /// The first objects of a cache until it is full, in place of another context. The prior has
-    /// them as if they had been asked for twice: later ones have to displace them, or a loop longer
-    /// than the cache would never be hit in its second round.
+    /// them as if they had been asked for again after long: what is asked for again soon ranks
+    /// higher, and later strangers have to displace them, or a loop longer than the cache would not
+    /// be hit in its second round, and a scan would carry off the first hot objects.
     const PIONEER: Self = Self(CONTEXTS as u16);
 
     /// A class that no object has.
@@ -107,7 +108,7 @@ impl Class {
     }
 
     /// The kind of the first objects, and the one whose prior they have.
-    pub(crate) const PIONEERS: [usize; 2] = [Self::PIONEER.kind(), 8 + 3];
+    pub(crate) const PIONEERS: [usize; 2] = [Self::PIONEER.kind(), 8 + 6];
     /// How many kinds there are.
     pub(crate) const KINDS: usize = 64;
     /// How many levels a count can have.

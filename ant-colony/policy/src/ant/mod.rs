@@ -179,8 +179,7 @@ impl Ant {
         }
         let strangers = self.strangers.count_ones();
         self.strangers = self.strangers << 1 | 1;
-        let objects = self.clock.objects() as usize;
-        let class = if !self.has_evicted && self.residents > objects / 10 {
+        let class = if !self.has_evicted {
             Class::of_pioneer()
         } else {
             Class::of_stranger(strangers)
