@@ -31,9 +31,10 @@ const LOCKFREE: [&str; 18] = [
 ];
 
 /// Scripts know the workloads of the suite `cache` by these names.
-const CACHE: [&str; 8] = [
+const CACHE: [&str; 9] = [
     "hit_1t",
     "hit_2t",
+    "hit_default_hash_1t",
     "get_or_insert_1t",
     "get_or_insert_2t",
     "batch_get_1m",

@@ -1,6 +1,7 @@
 //! Suite `cache`: `ant-colony` beside the caches that users would otherwise take: hits, and misses that
 //! are loaded, with one thread and with two; and batches of look-ups beside a plain table. All hash with
-//! foldhash, so that they differ in the rest.
+//! foldhash, so that they differ in the rest; but in `hit_default_hash_1t` each has the hasher that it
+//! has unless told otherwise.
 //!
 //! [`subjects`] adapts each cache, [`draws`] says which keys are asked for, [`batch`] has the batches.
 //! Entries are `u64` to `u64` where nothing else is said.
@@ -17,7 +18,8 @@ use clap::{Args, ValueEnum};
 use crate::harness::{Better, Contender, Experiment, Measured, Metric, report};
 use crate::machine::Cores;
 use crate::team::{Core, Team};
-use subjects::{AntColony, Cache, Moka, QuickCache};
+use foldhash::fast::RandomState as Foldhash;
+use subjects::{AntColony, Cache, Hasher, Moka, QuickCache};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -44,6 +46,8 @@ enum Workload {
     Hit1Thread,
     #[value(name = "hit_2t")]
     Hit2Threads,
+    #[value(name = "hit_default_hash_1t")]
+    HitDefaultHash1Thread,
     #[value(name = "get_or_insert_1t")]
     GetOrInsert1Thread,
     #[value(name = "get_or_insert_2t")]
@@ -64,6 +68,7 @@ impl Workload {
         match self {
             Workload::Hit1Thread => "hit_1t",
             Workload::Hit2Threads => "hit_2t",
+            Workload::HitDefaultHash1Thread => "hit_default_hash_1t",
             Workload::GetOrInsert1Thread => "get_or_insert_1t",
             Workload::GetOrInsert2Threads => "get_or_insert_2t",
             Workload::BatchGet1m => "batch_get_1m",
@@ -87,6 +92,14 @@ impl Workload {
                 | Workload::BatchGet128m
                 | Workload::BatchGetMisses
                 | Workload::BatchGetChase
+        )
+    }
+
+    /// Whether all keys that are asked for are there.
+    fn hits(self) -> bool {
+        matches!(
+            self,
+            Workload::Hit1Thread | Workload::Hit2Threads | Workload::HitDefaultHash1Thread
         )
     }
 }
@@ -166,7 +179,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 fn measure(workload: Workload, plan: &Plan, cores: &Cores) -> Result<Measured> {
-    let hits = matches!(workload, Workload::Hit1Thread | Workload::Hit2Threads);
+    let hits = workload.hits();
     let draws: Vec<Vec<u64>> = (0..workload.threads() as u64)
         .map(|thread| match hits {
             true => draws::uniform(plan.hit_entries, plan.operations, thread),
@@ -182,11 +195,14 @@ fn measure(workload: Workload, plan: &Plan, cores: &Cores) -> Result<Measured> {
     let experiment = Experiment {
         workload: workload.name(),
         metrics: if hits { &[CPU] } else { &[CPU, MISS_RATIO] },
-        contenders: vec![
-            context.contender::<AntColony>("ant-colony", true)?,
-            context.contender::<QuickCache>("quick_cache", false)?,
-            context.contender::<Moka>("moka", false)?,
-        ],
+        contenders: match workload {
+            Workload::HitDefaultHash1Thread => context.contenders::<
+                ant_colony::RandomState,
+                quick_cache::DefaultHashBuilder,
+                std::hash::RandomState,
+            >()?,
+            _ => context.contenders::<Foldhash, Foldhash, Foldhash>()?,
+        },
     };
     experiment.run(plan.rounds)
 }
@@ -203,6 +219,15 @@ struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
+    /// Each cache with its hasher.
+    fn contenders<A: Hasher, Q: Hasher, M: Hasher>(self) -> Result<Vec<Contender<'a>>> {
+        Ok(vec![
+            self.contender::<AntColony<A>>("ant-colony", true)?,
+            self.contender::<QuickCache<Q>>("quick_cache", false)?,
+            self.contender::<Moka<M>>("moka", false)?,
+        ])
+    }
+
     fn contender<C: Cache>(self, name: &str, ours: bool) -> Result<Contender<'a>> {
         let measure: Box<dyn FnMut() -> Result<Vec<f64>> + 'a> = if self.hits {
             Box::new(self.hits::<C>())

@@ -1,6 +1,11 @@
-//! The caches, each as its documentation recommends, with the same hash.
+//! The caches, each as its documentation recommends, with a hasher that is given.
 
-use foldhash::fast::RandomState;
+use std::hash::BuildHasher;
+
+/// What hashes the keys of a cache.
+pub(super) trait Hasher: BuildHasher + Clone + Default + Send + Sync + 'static {}
+
+impl<S: BuildHasher + Clone + Default + Send + Sync + 'static> Hasher for S {}
 
 /// A cache under measurement.
 pub(super) trait Cache: Sync + 'static {
@@ -15,13 +20,13 @@ pub(super) trait Cache: Sync + 'static {
     }
 }
 
-pub(super) struct AntColony(ant_colony::Cache<u64, u64, RandomState>);
+pub(super) struct AntColony<S>(ant_colony::Cache<u64, u64, S>);
 
-impl Cache for AntColony {
+impl<S: Hasher> Cache for AntColony<S> {
     fn new(capacity: usize) -> Self {
         let cache = ant_colony::Cache::builder()
             .capacity(capacity)
-            .hasher(RandomState::default());
+            .hasher(S::default());
         AntColony(cache.build().expect("a capacity above 0"))
     }
 
@@ -42,17 +47,17 @@ impl Cache for AntColony {
     }
 }
 
-type Quick = quick_cache::sync::Cache<u64, u64, quick_cache::UnitWeighter, RandomState>;
+type Quick<S> = quick_cache::sync::Cache<u64, u64, quick_cache::UnitWeighter, S>;
 
-pub(super) struct QuickCache(Quick);
+pub(super) struct QuickCache<S>(Quick<S>);
 
-impl Cache for QuickCache {
+impl<S: Hasher> Cache for QuickCache<S> {
     fn new(capacity: usize) -> Self {
         QuickCache(Quick::with(
             capacity,
             capacity as u64,
             quick_cache::UnitWeighter,
-            RandomState::default(),
+            S::default(),
             quick_cache::sync::DefaultLifecycle::default(),
         ))
     }
@@ -71,12 +76,12 @@ impl Cache for QuickCache {
     }
 }
 
-pub(super) struct Moka(moka::sync::Cache<u64, u64, RandomState>);
+pub(super) struct Moka<S>(moka::sync::Cache<u64, u64, S>);
 
-impl Cache for Moka {
+impl<S: Hasher> Cache for Moka<S> {
     fn new(capacity: usize) -> Self {
         let builder = moka::sync::Cache::builder().max_capacity(capacity as u64);
-        Moka(builder.build_with_hasher(RandomState::default()))
+        Moka(builder.build_with_hasher(S::default()))
     }
 
     fn get(&self, key: u64) -> Option<u64> {
