@@ -6,7 +6,7 @@
 
 use core::sync::atomic::compiler_fence;
 
-use rustix::thread::{MembarrierCommand, membarrier};
+use rustix::thread::{MembarrierCommand, membarrier, membarrier_query};
 
 use crate::sync::atomic::{AtomicU8, Ordering::Relaxed, Ordering::SeqCst, fence};
 
@@ -28,7 +28,11 @@ pub(super) fn is_asymmetric() -> bool {
 /// Announces to the kernel that this process will ask for fences.
 #[cold]
 fn register() -> bool {
-    let present = membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok();
+    // The query first: a sandbox that answers everything with success claims no command by that.
+    let known = membarrier_query();
+    let present = known.contains_command(MembarrierCommand::RegisterPrivateExpedited)
+        && known.contains_command(MembarrierCommand::PrivateExpedited)
+        && membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok();
     let found = if present { PRESENT } else { ABSENT };
     // Whoever was first decides.
     match STATE.compare_exchange(UNKNOWN, found, Relaxed, Relaxed) {
@@ -48,6 +52,10 @@ pub(super) fn light() {
 /// is no fence for who uses the light half.
 pub(super) fn heavy() -> bool {
     fence(SeqCst);
+    #[cfg(test)]
+    if REFUSED.get() {
+        return false;
+    }
     !is_asymmetric()
         || membarrier(MembarrierCommand::PrivateExpedited)
             .or_else(|_| {
@@ -55,4 +63,10 @@ pub(super) fn heavy() -> bool {
                 membarrier(MembarrierCommand::PrivateExpedited)
             })
             .is_ok()
+}
+
+#[cfg(test)]
+std::thread_local! {
+    /// True where the kernel is to refuse this thread's [`heavy`] halves.
+    pub(super) static REFUSED: core::cell::Cell<bool> = const { core::cell::Cell::new(false) };
 }

@@ -3,7 +3,11 @@
 use crate::sync::atomic::{Ordering::SeqCst, fence};
 
 /// True if there may be threads with numbers: a model checker and Miri have them.
-#[cfg(any(feature = "loom", feature = "std"))]
+#[cfg(all(
+    feature = "std",
+    any(target_os = "linux", feature = "loom"),
+    not(feature = "shuttle")
+))]
 pub(super) fn is_asymmetric() -> bool {
     true
 }

@@ -82,22 +82,31 @@
 //! - Writers are not: one that stops while it has a bucket locked keeps other writers from that
 //!   chain, and growth from going beyond that bucket. That is a few instructions, but an insertion
 //!   may allocate there, and a split also hashes the words of the chain. So do not write to a map in
-//!   an interrupt or signal handler that may have interrupted a writer of the same map.
+//!   an interrupt or signal handler that may have interrupted a writer of the same map,
+//!   and do not read boxes there if the thread may never have used a map.
 //! - An insertion moves at most 16 buckets. Memory grows by the bucket as well, at about 36 bytes
 //!   for an entry of words; it is *reserved* by doubling, so where an allocator does not give pages
 //!   lazily, up to twice that. The map never shrinks: slots are used again at once, but buckets stay.
-//! - Boxes that were taken out: fewer than 64 wait to be freed for each thread that writes, and at most
-//!   3,024 in all; besides, one for each that is being read (a walk holds one chain at a time) and one for each thread that stopped while it took one
-//!   out. If a thread stops while it frees, what it was about to free waits with it, about 64.
-//! - Not only insertions allocate: so does a walk, a search in a map of boxes when 128 boxes are being
-//!   read already, and a removal or replacement when it frees, which is about every 64th time.
+//! - Boxes that were taken out wait to be freed on 48 lists (on Linux 32 threads have one each, further
+//!   ones share 16): fewer than 64 on each, at most 3,024 in all; besides, those that were being read
+//!   when their list was last freed (a walk holds one chain at a time), and one for each thread that
+//!   stopped while it took one out. If a thread stops while it frees, what it was about to free
+//!   waits with it, about 64. A thread that is forbidden the system call `membarrier` after the map
+//!   was first used frees nothing.
+//! - Not only insertions allocate: so does a walk, a thread's first use of any map of boxes, a search
+//!   in one when 128 boxes are being read already, and a removal or replacement when it frees, which
+//!   is about every 64th time. A process's very first use registers with the kernel, which may take a
+//!   few milliseconds if it has several threads.
 //!
 //! # When not to use it
 //!
 //! - By one thread: a plain hash map needs no locks. Read and written by few: a lock around one is
 //!   smaller.
 //! - If entries are to be read in a consistent state together, or in order.
-//! - If the map must give memory back after a peak.
+//! - If the map must give memory back after a peak, or if there are thousands of maps: each takes some
+//!   KB before its first entry, those of boxes 9.
+//! - Shared between two copies of this crate that are linked into one process (a plugin), or across
+//!   `fork`: their threads would have the same numbers.
 //! - Against attackers who choose the keys, with the default hash: its seed is not secret enough.
 //!
 //! Sources: DLHT (Katsarakis, Gavrielatos, Ntarmos, 2024) for cache-line buckets with inline pairs,

@@ -45,16 +45,20 @@
 //! may see only that. Retiring releases and F, after the list was taken, acquires: so does the removal.
 //!
 //! An owned slot is taken by a load and a store. Nothing may come between that takes the same slot: a
-//! signal handler may read, since it has let go before it returns. Letting go is one store, which any
-//! thread may do. A list of a number is pushed to without a swap; it belongs to one thread at a time.
+//! signal handler may read, since it has let go before it returns, if its thread has used a map
+//! before (the first use takes a number, which may allocate). A list of a number is pushed to
+//! without a swap; it belongs to one thread at a time.
 //!
-//! Garbage bound: fewer than 64 entries for each of the 32 numbers and 16 stripes; one for each slot
-//! that shows one (a walk shows a whole chain at a time); one for each thread that stopped while it
+//! Garbage bound: fewer than 64 entries for each list, of the 32 numbers and 16 stripes; besides, on
+//! each, what was shown in a slot when it was last freed (a walk shows a whole chain at a time), since
+//! that waits for the list's next turn; one for each thread that stopped while it
 //! was retiring, and what one that stopped *while it was freeing* has in hand. A reader that stops
 //! forever keeps what it reads alive and nothing else; with epochs it would keep everything that
 //! is retired after it. That is why this is not crossbeam-epoch (which also needs a handle per
 //! thread when there is no `std`). If dropping an entry panics, the rest of what was to be freed waits
-//! for the next retirement on the list.
+//! for the next retirement on the list. In a thread that the kernel has refused the heavy half since
+//! the process registered for it (locked up by a filter of system calls), nothing is freed until the
+//! map is dropped.
 //!
 //! Source: hazard pointers (Michael, 2004), with one swap as both ownership and announcement, and
 //! stripes by stack address instead of registered threads, where there are no threads to speak of;
@@ -192,7 +196,8 @@ impl<T> Domain<T> {
     fn free(&self, retired: &Retired<T>) {
         let batch = retired.take();
         if !barrier::heavy() {
-            // They wait until it is one again.
+            // They wait until the kernel permits it again, which is asked after as many more.
+            batch.put_back();
             return;
         }
         let mut shown = Vec::new();

@@ -368,11 +368,13 @@ impl Table {
     /// called.
     pub(super) fn insert(
         &self,
-        mut locked: Locked<'_>,
+        locked: Locked<'_>,
         hash: usize,
         key: usize,
         value: impl FnOnce() -> *mut (),
     ) {
+        // A variable, so that a panic unlocks it before it drops `value` and what that owns.
+        let mut locked = locked;
         let tags = locked.home.own_tags();
         let (bucket, tags, slot) = match tags.free() {
             Some(slot) => (locked.home, tags, slot),

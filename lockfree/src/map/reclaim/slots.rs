@@ -172,9 +172,10 @@ impl<T> Retired<T> {
 
     /// Takes the whole list.
     pub(super) fn take(&self) -> Batch<'_, T> {
+        // Before the swap: what others add in between is counted once too often, not forgotten.
+        self.count.store(0, Relaxed);
         // The fence that follows acquires the list as well, but ThreadSanitizer knows no fences.
         let list = self.list.swap(ptr::null_mut(), Acquire);
-        self.count.store(0, Relaxed);
         Batch {
             retired: self,
             list,
@@ -183,10 +184,25 @@ impl<T> Retired<T> {
 }
 
 /// A list of retired nodes that was taken; what is left when it is dropped (because dropping an
-/// entry panicked, or nothing can be freed now) goes back, and counts as retired anew.
+/// entry panicked) goes back, and counts as retired anew.
 pub(super) struct Batch<'d, T> {
     retired: &'d Retired<T>,
     list: *mut Node<T>,
+}
+
+impl<T> Batch<'_, T> {
+    /// Puts all of it back without counting it: in one step, if nothing has been retired since.
+    pub(super) fn put_back(mut self) {
+        let back = self.retired.list.compare_exchange(
+            ptr::null_mut(),
+            self.list,
+            Release, // the whole list goes back
+            Relaxed,
+        );
+        if back.is_ok() {
+            self.list = ptr::null_mut();
+        }
+    }
 }
 
 impl<T> Iterator for Batch<'_, T> {

@@ -136,3 +136,23 @@ fn an_entry_that_lies_where_another_was_freed_is_read_as_itself() {
         }
     }
 }
+
+#[cfg(all(target_os = "linux", feature = "std", not(miri)))]
+#[test]
+fn what_cannot_be_freed_as_the_kernel_refuses_a_fence_waits_and_is_freed_later() {
+    use crate::map::barrier::REFUSED;
+    let (domain, alive) = (Domain::new(), Arc::new(()));
+    let retire = |count: usize| {
+        for _ in 0..count {
+            let node = Box::into_raw(Node::new(Explosive(alive.clone(), false)));
+            // SAFETY: from a box, and in no map.
+            unsafe { domain.retire(node) };
+        }
+    };
+    REFUSED.set(true);
+    retire(3 * FREE_EVERY);
+    assert_eq!(Arc::strong_count(&alive), 1 + 3 * FREE_EVERY);
+    REFUSED.set(false);
+    retire(FREE_EVERY);
+    assert_eq!(Arc::strong_count(&alive), 1);
+}
