@@ -10,6 +10,8 @@ const TIME_CONSTANT: Nanos = Nanos(200_000_000);
 const OBSERVED_MIN: Nanos = Nanos(20_000_000);
 /// Connections are counted over the last one to two of this: moves are given two of them to show.
 const WINDOW: Nanos = Nanos(50_000_000);
+/// With nothing done for any connection for so long, those of the last window rest as well.
+const FORGOTTEN: Nanos = Nanos(2 * WINDOW.0);
 /// One, in fixed-point numbers.
 const ONE: u64 = 1 << 30;
 
@@ -50,10 +52,14 @@ impl Working {
     /// A turn of the worker is over, in which those that are ready have taken theirs. Returns how many
     /// connections there are.
     pub fn end_turn(&mut self, now: Nanos) -> u32 {
+        let age = now.since(self.since);
+        if self.counted == 0 && age > FORGOTTEN {
+            self.before = 0;
+        }
         let connections = self.counted + self.before;
         // Not within a turn: one connection with a long request would make a window of its own, and so
         // would none.
-        if now.since(self.since) >= WINDOW && self.counted > 0 {
+        if age >= WINDOW && self.counted > 0 {
             self.since = now;
             self.window = self.window.wrapping_add(1);
             self.before = core::mem::take(&mut self.counted);
@@ -172,6 +178,22 @@ mod tests {
             0,
             "one was counted no longer"
         );
+    }
+
+    #[test]
+    fn of_connections_that_all_rest_none_is_counted_soon() {
+        let mut works = [Work::default(); 4];
+        let mut working = Working::default();
+        counts(&mut working, &mut works, 5, 4);
+        let later = |windows: u64| Nanos(working.since.0 + windows * WINDOW.0);
+        let (soon, late) = (later(2), later(5));
+        // Another one sends, and makes the window of the four the last one.
+        working.count(&mut Work::default());
+        assert_eq!(working.end_turn(soon), 5);
+        assert_eq!(working.end_turn(soon), 1);
+        assert_eq!(working.end_turn(late), 0);
+        working.count(&mut works[0]);
+        assert_eq!(working.end_turn(late), 1);
     }
 
     /// After a second in which each millisecond brought so much.
