@@ -64,6 +64,9 @@ impl Watch {
 
     /// The worker begins a turn of its loop.
     pub(crate) fn begin_turn(&self) {
+        if self.named.load(Relaxed) {
+            self.change_name(None);
+        }
         self.progress.begin_step(MAIN);
     }
 
@@ -71,13 +74,12 @@ impl Watch {
     #[inline]
     pub(crate) fn begin_task(&self, task: &TaskMeta) {
         if task.is_named() || self.named.load(Relaxed) {
-            self.change_name(task);
+            self.change_name(task.full_name().cloned());
         }
     }
 
     #[cold]
-    fn change_name(&self, task: &TaskMeta) {
-        let name = task.full_name().cloned();
+    fn change_name(&self, name: Option<Name>) {
         self.named.store(name.is_some(), Relaxed);
         self.progress.end_step();
         let before = std::mem::replace(&mut *self.name.lock(), name);
@@ -114,12 +116,16 @@ mod tests {
     use crate::clock::Clock;
     use crate::options::TaskOptions;
 
+    fn named_task() -> TaskMeta {
+        let named = TaskOptions::new().name(String::from("import"));
+        named.into_meta(&Clock::new())
+    }
+
     #[test]
     fn a_poll_is_described_by_name_and_type() {
         let watch = Watch::new();
         assert_eq!(watch.describe(), (None, "the future of `block_on`"));
-        let named = TaskOptions::new().name(String::from("import"));
-        watch.begin_task(&named.into_meta(&Clock::new()));
+        watch.begin_task(&named_task());
         watch.begin_poll::<Option<u8>>();
         let (name, future) = watch.describe();
         assert_eq!(name.as_deref(), Some("import"));
@@ -127,6 +133,9 @@ mod tests {
         watch.begin_task(&TaskMeta::default());
         watch.begin_poll::<u16>();
         assert_eq!(watch.describe(), (None, "u16"));
+        watch.begin_task(&named_task());
+        watch.begin_turn();
+        assert_eq!(watch.describe(), (None, "the future of `block_on`"));
     }
 
     #[test]
@@ -135,8 +144,7 @@ mod tests {
         assert!(!watch.start(&Alarm::new()));
         watch.begin_poll::<u16>();
         let before = watch.current_step();
-        let named = TaskOptions::new().name("import");
-        watch.begin_task(&named.into_meta(&Clock::new()));
+        watch.begin_task(&named_task());
         assert!(before.is_some() && watch.current_step() != before);
     }
 }
