@@ -20,6 +20,7 @@ use beehive_task::cell::{self, LiveKey, Member, World};
 use parking_lot::{Condvar, Mutex};
 
 use crate::options::{JoinHandle, Task, TaskMeta};
+use crate::panic;
 use crate::worker;
 
 /// Limits of a pool.
@@ -95,11 +96,10 @@ impl Pool {
         thread.spawn(move || pool.work()).map(drop)
     }
 
-    /// What a thread of the pool does.
+    /// What a thread of the pool does. It outlives panics of values that nobody wanted and of wakers, or
+    /// it would be waited for in vain.
     fn work(&self) {
-        while let Some(work) = self.next() {
-            work.run();
-        }
+        panic::each(std::iter::from_fn(|| self.next()), Task::run);
     }
 
     /// Waits for work; `None`, and one thread less, when there is none for too long or the runtime
@@ -134,7 +134,7 @@ impl Pool {
             std::mem::take(&mut state.queue)
         };
         self.changed.notify_all();
-        drop(unbegun);
+        panic::each(unbegun.into_iter(), drop);
     }
 
     /// How much work is queued or going on, at least; zero only if there is none.

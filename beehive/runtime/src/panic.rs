@@ -51,7 +51,7 @@ impl Panics {
         };
         let error = JoinError::Panicked(payload);
         // A hook that panics has been reported as any panic is, and must not take the worker down.
-        let _ = catch_unwind(AssertUnwindSafe(|| hook(&error)));
+        contained(|| hook(&error));
         match error {
             JoinError::Panicked(payload) => payload,
             JoinError::Cancelled => unreachable!("made above"),
@@ -59,11 +59,23 @@ impl Panics {
     }
 }
 
+/// Calls `what`; false if it panicked, which has been reported. What it panicked with may panic itself when
+/// it is dropped: that ends here too, and what comes of it is leaked.
+pub(crate) fn contained(what: impl FnOnce()) -> bool {
+    let Err(payload) = catch_unwind(AssertUnwindSafe(what)) else {
+        return true;
+    };
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(payload);
+    }
+    false
+}
+
 /// Calls `what` for each item. A panic has been reported, and ends the call for one item only: wakers are
 /// called and tasks dropped, which wakes who waits for them, on behalf of others than the caller.
 pub(crate) fn each<T>(mut items: impl Iterator<Item = T>, mut what: impl FnMut(T)) {
     // Each panic has used up an item.
-    while catch_unwind(AssertUnwindSafe(|| items.by_ref().for_each(&mut what))).is_err() {}
+    while !contained(|| items.by_ref().for_each(&mut what)) {}
 }
 
 /// A task of this thread's worker has panicked: tells the hook and follows the policy. Gives the

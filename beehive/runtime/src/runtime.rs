@@ -23,6 +23,7 @@ use crate::driver;
 use crate::dump::registry::Registry;
 use crate::fork;
 use crate::handle::Handle;
+use crate::panic;
 use crate::policy::Policy;
 use crate::queues::ClassQueues;
 use crate::remote::Remote;
@@ -346,7 +347,8 @@ impl Remains {
             // A worker that panicked has said so already.
             let _ = thread.join();
         }
-        self.first.into_iter().for_each(Kept::end);
+        // Without `close`, tasks that wait would be left with a pointer to nothing.
+        panic::each(self.first.into_iter(), Kept::end);
         driver::drop_spare(&self.shared.remotes[0]);
         self.shared.close();
         self.shared.tasks.iter().for_each(Registry::close);

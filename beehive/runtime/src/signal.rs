@@ -15,6 +15,8 @@ use signal_hook::consts;
 use signal_hook::iterator::{Handle, Signals};
 use slab::Slab;
 
+use crate::panic;
+
 /// A signal, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SignalKind(i32);
@@ -129,7 +131,7 @@ fn deliver(kind: SignalKind) {
             })
             .collect()
     };
-    wakers.into_iter().for_each(Waker::wake);
+    panic::each(wakers.into_iter(), Waker::wake);
 }
 
 /// The signals of one kind, as they come.

@@ -153,8 +153,9 @@ impl Kept {
 
     /// The worker will never run again: drops what is left for it.
     pub(crate) fn end(mut self) {
-        panic::each(std::iter::from_fn(|| self.inbox.try_recv().ok()), drop);
+        // Dropping a task may wake others, which are then in the inbox.
         panic::each(self.chosen.drain(..), drop);
+        panic::each(std::iter::from_fn(|| self.inbox.try_recv().ok()), drop);
     }
 }
 
@@ -397,7 +398,7 @@ impl Worker {
         for message in messages.drain(..) {
             match message {
                 Message::Run(task) => self.push_local(task),
-                Message::CancelTimer(key) => drop(self.cancel_timer(key)),
+                Message::CancelTimer(key) => panic::each(self.cancel_timer(key).into_iter(), drop),
             }
         }
         self.messages.replace(messages);
@@ -523,6 +524,15 @@ impl Worker {
         task.or_else(|| self.slices.take_any())
     }
 
+    /// Empties the local queues: keeps shared tasks for the next time, drops local ones.
+    fn keep_chosen(&self) {
+        let queued = std::iter::from_fn(|| self.pop_any_local());
+        panic::each(queued, |task| match task.metadata().affinity() {
+            Some(_) => self.chosen.borrow_mut().push(task),
+            None => drop(task),
+        });
+    }
+
     /// Drops all local tasks, on this thread.
     ///
     /// Afterwards no local task that was ever polled exists: each is a member of `live` or has ended.
@@ -535,11 +545,7 @@ impl Worker {
         }
         loop {
             self.receive();
-            let queued = std::iter::from_fn(|| self.pop_any_local());
-            panic::each(queued, |task| match task.metadata().affinity() {
-                Some(_) => self.chosen.borrow_mut().push(task),
-                None => drop(task),
-            });
+            self.keep_chosen();
             let waiting = self.live.borrow().claim_all();
             // Dropping a task may wake others, which are then in a queue.
             let ended = waiting.is_empty()
@@ -564,12 +570,24 @@ struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        let _leave = Leave;
         self.worker.remote.watch.pause();
         self.worker.drop_local_tasks();
         self.worker.driver.stop();
         self.worker.wake_sleepers();
+        // Shared tasks of this worker among those that have just been woken.
+        self.worker.keep_chosen();
         self.worker.hand_over();
         self.worker.end_account();
+    }
+}
+
+/// Makes the calling thread a worker no more when dropped, also if it unwinds: what it knows of its
+/// worker is a plain pointer.
+struct Leave;
+
+impl Drop for Leave {
+    fn drop(&mut self) {
         fork::Local::leave();
         budget::leave();
         CURRENT.set(null());

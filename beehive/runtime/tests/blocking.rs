@@ -2,8 +2,11 @@
 
 mod common;
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, mpsc};
+use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use beehive::{JoinError, Runtime, spawn_blocking};
@@ -160,4 +163,76 @@ fn thousands_of_pieces_of_work_end() {
         total
     });
     assert_eq!(total, 5_000 * 4_999 / 2);
+}
+
+/// Counts its drops, each of which panics.
+struct Fragile(Arc<AtomicUsize>);
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, SeqCst);
+        if !std::thread::panicking() {
+            panic!("on purpose");
+        }
+    }
+}
+
+/// Of an executor that is broken.
+struct Broken;
+
+impl Wake for Broken {
+    fn wake(self: Arc<Self>) {
+        panic!("on purpose");
+    }
+}
+
+#[test]
+fn work_that_panics_when_it_is_dropped_keeps_nothing_from_its_end() {
+    let runtime = runtime(1);
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let task = Fragile(dropped.clone());
+    runtime
+        .handle()
+        .spawn(async move {
+            let _held = task;
+            std::future::pending::<()>().await;
+        })
+        .detach();
+    runtime.block_on(beehive::yield_now());
+    let (began, begun) = mpsc::channel();
+    let (finish, gate) = mpsc::channel::<()>();
+    let first = move || {
+        began.send(()).unwrap();
+        // Until the last of the queue has been dropped.
+        gate.recv().unwrap_err();
+    };
+    runtime.handle().spawn_blocking(first).detach();
+    begun.recv().unwrap();
+    for _ in 0..3 {
+        let held = Fragile(dropped.clone());
+        runtime.handle().spawn_blocking(|| drop(held)).detach();
+    }
+    runtime.handle().spawn_blocking(|| drop(finish)).detach();
+    drop(runtime);
+    assert_eq!(dropped.load(SeqCst), 4);
+}
+
+#[test]
+fn panics_of_results_and_of_wakers_spare_the_thread() {
+    let runtime = runtime(1);
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let (finish, gate) = mpsc::channel::<()>();
+    let result = Fragile(dropped.clone());
+    let unwanted = runtime.handle().spawn_blocking(move || {
+        gate.recv().unwrap();
+        result
+    });
+    unwanted.detach();
+    let mut joined = runtime.handle().spawn_blocking(|| ());
+    let waker = Waker::from(Arc::new(Broken));
+    let polled = Pin::new(&mut joined).poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    finish.send(()).unwrap();
+    runtime.block_on(async { spawn_blocking(|| ()).await.unwrap() });
+    assert_eq!(dropped.load(SeqCst), 1);
 }

@@ -2,8 +2,10 @@
 
 mod common;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use beehive::cancel::{AbortOnDrop, Aborted, CancellationToken, Either, abortable, race};
@@ -182,5 +184,31 @@ fn the_faster_of_two_wins_a_race_and_the_other_is_dropped() {
         assert_eq!(race(slow, async { 2 }).await, Either::Second(2));
         assert_eq!(count.load(SeqCst), 1);
         assert_eq!(race(async { 1 }, async { 2 }).await.into_inner(), 1);
+    });
+}
+
+#[test]
+fn a_waker_that_panics_keeps_nobody_else_from_the_cancellation() {
+    struct Broken;
+
+    impl Wake for Broken {
+        fn wake(self: Arc<Self>) {
+            panic!("on purpose");
+        }
+    }
+
+    on_each_reactor(1, |runtime| {
+        runtime.block_on(async {
+            let token = CancellationToken::new();
+            let waker = Waker::from(Arc::new(Broken));
+            let mut broken = Box::pin(token.cancelled());
+            let polled = broken.as_mut().poll(&mut Context::from_waker(&waker));
+            assert!(polled.is_pending());
+            let own = token.clone();
+            let waiting = spawn(async move { own.cancelled().await });
+            yield_now().await;
+            token.cancel();
+            waiting.await.unwrap();
+        });
     });
 }

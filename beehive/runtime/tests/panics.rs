@@ -145,13 +145,29 @@ fn a_runtime_of_no_workers_is_refused_with_advice() {
     assert!(text.contains("one for each core"), "{text}");
 }
 
+/// Panics when it is dropped.
+struct Fragile;
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("on purpose");
+        }
+    }
+}
+
+impl Wake for Fragile {
+    fn wake(self: Arc<Self>) {}
+}
+
 #[test]
 fn a_waker_that_panics_takes_no_worker_down() {
     struct Broken;
 
     impl Wake for Broken {
         fn wake(self: Arc<Self>) {
-            panic!("on purpose");
+            // Whoever catches it has the next panic when dropping it.
+            std::panic::panic_any(Fragile);
         }
     }
 
@@ -164,5 +180,20 @@ fn a_waker_that_panics_takes_no_worker_down() {
             assert!(polled.is_pending());
         }
         sleep(Duration::from_millis(5)).await;
+    });
+}
+
+#[test]
+fn a_waker_that_panics_when_it_is_dropped_takes_no_worker_down() {
+    let runtime = builder().build().unwrap();
+    runtime.block_on(async {
+        let waker = Waker::from(Arc::new(Fragile));
+        let mut timer = Box::pin(sleep(Duration::from_secs(3_600)));
+        let polled = timer.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+        drop(waker);
+        // The worker is told, and drops the last waker.
+        std::thread::spawn(|| drop(timer)).join().unwrap();
+        sleep(Duration::from_millis(2)).await;
     });
 }

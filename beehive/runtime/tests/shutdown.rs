@@ -7,7 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use beehive::{Handle, Io, JoinError, JoinHandle, Runtime, shutdown, spawn, yield_now};
+use beehive::channel::oneshot;
+use beehive::{
+    Handle, Io, JoinError, JoinHandle, Runtime, TaskOptions, shutdown, spawn, yield_now,
+};
 
 /// Far more than any drain here takes, also on a loaded machine.
 const AMPLE: Duration = Duration::from_secs(60);
@@ -245,4 +248,46 @@ fn wait_for_ever(handle: &Handle, dropped: &Arc<AtomicUsize>) -> Vec<JoinHandle<
         }
     }
     joins
+}
+
+#[test]
+fn tasks_of_one_worker_that_wake_each_other_when_dropped_all_end() {
+    for runtime in runtimes(2) {
+        let handle = runtime.handle();
+        let first = handle.workers().next().unwrap();
+        let options = || TaskOptions::new().affinity(first);
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let waker = Waker::from(Arc::new(Broken));
+        let _joins = runtime.block_on(async {
+            // Always queued, so it is dropped before those that wait for each other.
+            let mut before = handle.spawn_with(options(), async {
+                loop {
+                    yield_now().await;
+                }
+            });
+            let mut joins = Vec::new();
+            for _ in 0..5 {
+                let held = Dropped(dropped.clone());
+                let (ended, end) = oneshot::channel::<()>();
+                let waiting = handle.spawn_with(options(), async move {
+                    let _held = (held, ended);
+                    let _ = before.await;
+                });
+                before = handle.spawn_with(options(), async move {
+                    let _ = end.await;
+                });
+                joins.push(waiting);
+            }
+            for _ in 0..10 {
+                yield_now().await;
+            }
+            for join in &mut joins {
+                let joined = Pin::new(join).poll(&mut Context::from_waker(&waker));
+                assert!(joined.is_pending());
+            }
+            (before, joins)
+        });
+        drop(runtime);
+        assert_eq!(dropped.load(SeqCst), 5);
+    }
 }

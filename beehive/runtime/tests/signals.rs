@@ -3,6 +3,8 @@
 mod common;
 
 use std::io::ErrorKind;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use beehive::signal::{SignalKind, signal};
@@ -48,4 +50,32 @@ fn signals_that_nobody_can_listen_to_are_refused() {
         let error = signal(SignalKind::from_raw(number)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
     }
+}
+
+#[test]
+fn a_waker_that_panics_keeps_no_signal_from_others() {
+    struct Broken;
+
+    impl Wake for Broken {
+        fn wake(self: Arc<Self>) {
+            panic!("on purpose");
+        }
+    }
+
+    on_each_reactor(1, |runtime| {
+        runtime.block_on(async {
+            let mut broken = signal(SignalKind::HANGUP).unwrap();
+            let mut other = signal(SignalKind::HANGUP).unwrap();
+            let waker = Waker::from(Arc::new(Broken));
+            let polled = broken.poll_recv(&mut Context::from_waker(&waker));
+            assert!(polled.is_pending());
+            for _ in 0..2 {
+                let waiting = async {
+                    raise(SignalKind::HANGUP);
+                    other.recv().await;
+                };
+                timeout(SOON, waiting).await.unwrap();
+            }
+        });
+    });
 }

@@ -425,6 +425,21 @@ fn tasks_of_the_first_worker_wait_between_two_calls_of_block_on() {
 }
 
 #[test]
+fn a_task_with_an_affinity_sleeps_on_while_its_worker_does_not_run() {
+    on_each_reactor(2, |runtime| {
+        let handle = runtime.handle();
+        let first = handle.workers().next().unwrap();
+        let sleeper = async {
+            beehive::time::sleep(Duration::from_millis(20)).await;
+            7
+        };
+        let task = handle.spawn_with(TaskOptions::new().affinity(first), sleeper);
+        runtime.block_on(async { yield_now().await });
+        assert_eq!(runtime.block_on(task).unwrap(), 7);
+    });
+}
+
+#[test]
 fn a_long_chain_of_tasks_with_an_affinity_is_dropped_with_the_runtime() {
     let count = Arc::new(AtomicUsize::new(0));
     let runtime = Runtime::builder().workers(2).build().unwrap();

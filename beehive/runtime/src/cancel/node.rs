@@ -24,6 +24,8 @@ use std::task::{Context, Poll, Waker};
 use parking_lot::Mutex;
 use slab::Slab;
 
+use crate::panic;
+
 /// A place in the tree.
 #[derive(Default)]
 pub(super) struct Node {
@@ -82,7 +84,7 @@ impl Node {
             marked.extend(entered.children.iter().filter_map(|(_, it)| it.upgrade()));
             wakers.extend(entered.waiting.into_iter().map(|(_, waker)| waker));
         }
-        wakers.into_iter().for_each(Waker::wake);
+        panic::each(wakers.into_iter(), Waker::wake);
     }
 
     /// Ready when the node is cancelled; otherwise the task is entered, or its entry at `key` renewed.

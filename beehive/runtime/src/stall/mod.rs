@@ -29,7 +29,6 @@ mod thread;
 pub(crate) mod watch;
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +37,7 @@ use beehive_policy::WorkerId;
 pub use thread::Doing;
 
 use crate::options::Name;
+use crate::panic;
 
 /// A poll that lasts longer than the threshold.
 #[derive(Debug, Clone)]
@@ -80,7 +80,7 @@ impl Hook {
 
     /// A panic of the hook ends here: it has been reported, and the caller is still needed.
     fn call(&self, stall: &Stall) {
-        let _ = catch_unwind(AssertUnwindSafe(|| (self.0)(stall)));
+        panic::contained(|| (self.0)(stall));
     }
 }
 

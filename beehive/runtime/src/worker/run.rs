@@ -1,6 +1,5 @@
 //! A worker's quantum: which task runs next, and when to look around.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null;
 
 use beehive_policy::Class;
@@ -9,6 +8,7 @@ use super::Worker;
 use super::current::POLLED;
 use crate::dump::record::NotedPoll;
 use crate::options::{Task, TaskMeta};
+use crate::panic;
 
 impl Worker {
     pub(super) fn begin_quantum(&self) {
@@ -74,7 +74,7 @@ impl Worker {
         };
         // A task's own panics are its result. What arrives here is the panic of a value that nobody
         // wanted, in its drop, or of a waker; it has been reported.
-        if catch_unwind(AssertUnwindSafe(&mut poll)).is_err() {
+        if !panic::contained(&mut poll) {
             POLLED.set(null());
             self.count_poll();
         }
