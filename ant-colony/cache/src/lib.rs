@@ -35,9 +35,9 @@
 //!    who waits tries. Writing or removing the key meanwhile is newer: what is loaded then goes to
 //!    those who wait and is not kept.
 //!
-//! Values that have left are dropped a little later, since readers may have them in hand: fewer than 64
-//! wait for each thread that writes, and at most about three thousand in all. A reader that stops for
-//! ever keeps what it reads, and nothing else.
+//! Values that have left are dropped a little later, since readers may have them in hand: at most
+//! about three thousand wait, and those that were being read when it was last tried. A reader that stops
+//! for ever keeps what it reads, and nothing else.
 //!
 //! Readers say what they read in a slot that belongs to their thread, by one plain store; who frees
 //! makes the kernel execute the fences for them. So a hit has no atomic read-modify-write at all, on

@@ -1,6 +1,6 @@
 //! When each request's object is asked for again: what only an oracle knows.
 
-use crate::trace::{Trace, TraceError, Unit};
+use crate::trace::{Trace, TraceError};
 
 /// For each request of a trace the number of the next one for the same object; 4 bytes each.
 #[derive(Debug)]
@@ -24,23 +24,15 @@ impl Future {
         }
         let mut next_uses = vec![Self::NEVER; trace.len() as usize];
         let mut last_uses = vec![Self::NEVER; trace.objects() as usize];
-        let mut requests = trace.requests(Unit::Objects)?;
-        let mut piece = Vec::with_capacity(1 << 16);
         let mut now = 0;
-        loop {
-            piece.clear();
-            requests.read(&mut piece)?;
-            if piece.is_empty() {
-                return Ok(Self { next_uses });
+        trace.for_each(|request| {
+            let last = std::mem::replace(&mut last_uses[request.object as usize], now);
+            if last != Self::NEVER {
+                next_uses[last as usize] = now;
             }
-            for request in &piece {
-                let last = std::mem::replace(&mut last_uses[request.object as usize], now);
-                if last != Self::NEVER {
-                    next_uses[last as usize] = now;
-                }
-                now += 1;
-            }
-        }
+            now += 1;
+        })?;
+        Ok(Self { next_uses })
     }
 
     /// The next request for the object of this one.

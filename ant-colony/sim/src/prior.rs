@@ -6,7 +6,7 @@
 
 use ant_colony_policy::Experience;
 
-use crate::trace::{Trace, TraceError, Unit};
+use crate::trace::{Trace, TraceError};
 
 /// What the traces are generated for.
 const CAPACITY: usize = 1_000;
@@ -65,21 +65,12 @@ fn experience(name: &str) -> Result<Experience, TraceError> {
     let trace = Trace::generated(name)?;
     let mut experience = Experience::new(CAPACITY);
     let mut marks = vec![None; trace.objects() as usize];
-    let mut requests = trace.requests(Unit::Objects)?;
-    let mut piece = Vec::with_capacity(1 << 16);
     let mut now = 0;
-    loop {
-        piece.clear();
-        requests.read(&mut piece)?;
-        if piece.is_empty() {
-            break;
-        }
-        for request in &piece {
-            now += 1;
-            let mark = &mut marks[request.object as usize];
-            *mark = Some(experience.on_access(*mark, now));
-        }
-    }
+    trace.for_each(|request| {
+        now += 1;
+        let mark = &mut marks[request.object as usize];
+        *mark = Some(experience.on_access(*mark, now));
+    })?;
     for mark in marks.into_iter().flatten() {
         experience.on_end(mark, now);
     }

@@ -6,11 +6,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, mpsc};
-use std::task::{Context, Wake, Waker};
+use std::task::Context;
 use std::time::{Duration, Instant};
 
 use beehive::{JoinError, Runtime, spawn_blocking};
-use common::on_each_reactor;
+use common::{broken_waker, on_each_reactor};
 
 fn runtime(threads: usize) -> Runtime {
     Runtime::builder()
@@ -177,15 +177,6 @@ impl Drop for Fragile {
     }
 }
 
-/// Of an executor that is broken.
-struct Broken;
-
-impl Wake for Broken {
-    fn wake(self: Arc<Self>) {
-        panic!("on purpose");
-    }
-}
-
 #[test]
 fn work_that_panics_when_it_is_dropped_keeps_nothing_from_its_end() {
     let runtime = runtime(1);
@@ -229,7 +220,7 @@ fn panics_of_results_and_of_wakers_spare_the_thread() {
     });
     unwanted.detach();
     let mut joined = runtime.handle().spawn_blocking(|| ());
-    let waker = Waker::from(Arc::new(Broken));
+    let waker = broken_waker();
     let polled = Pin::new(&mut joined).poll(&mut Context::from_waker(&waker));
     assert!(polled.is_pending());
     finish.send(()).unwrap();

@@ -5,12 +5,12 @@ mod common;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::task::{Context, Wake, Waker};
+use std::task::Context;
 use std::time::Duration;
 
 use beehive::cancel::{AbortOnDrop, Aborted, CancellationToken, Either, abortable, race};
 use beehive::{JoinSet, spawn, yield_now};
-use common::on_each_reactor;
+use common::{broken_waker, on_each_reactor};
 
 /// Counts how many of its clones have been dropped.
 struct Dropped(Arc<AtomicUsize>);
@@ -189,18 +189,10 @@ fn the_faster_of_two_wins_a_race_and_the_other_is_dropped() {
 
 #[test]
 fn a_waker_that_panics_keeps_nobody_else_from_the_cancellation() {
-    struct Broken;
-
-    impl Wake for Broken {
-        fn wake(self: Arc<Self>) {
-            panic!("on purpose");
-        }
-    }
-
     on_each_reactor(1, |runtime| {
         runtime.block_on(async {
             let token = CancellationToken::new();
-            let waker = Waker::from(Arc::new(Broken));
+            let waker = broken_waker();
             let mut broken = Box::pin(token.cancelled());
             let polled = broken.as_mut().poll(&mut Context::from_waker(&waker));
             assert!(polled.is_pending());

@@ -1,16 +1,19 @@
 //! Shutdown: the request, the drain, the deadline, and what is left.
 
+mod common;
+
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::task::{Context, Wake, Waker};
+use std::task::Context;
 use std::time::{Duration, Instant};
 
 use beehive::channel::oneshot;
 use beehive::{
     Handle, Io, JoinError, JoinHandle, Runtime, TaskOptions, shutdown, spawn, yield_now,
 };
+use common::broken_waker;
 
 /// Far more than any drain here takes, also on a loaded machine.
 const AMPLE: Duration = Duration::from_secs(60);
@@ -197,15 +200,6 @@ fn the_drain_ends_long_before_its_deadline() {
     assert!(begin.elapsed() < AMPLE);
 }
 
-/// Of an executor that is broken.
-struct Broken;
-
-impl Wake for Broken {
-    fn wake(self: Arc<Self>) {
-        panic!("on purpose");
-    }
-}
-
 #[test]
 fn wakers_that_panic_keep_no_task_from_its_end() {
     for began in [false, true] {
@@ -213,7 +207,7 @@ fn wakers_that_panic_keep_no_task_from_its_end() {
             let dropped = Arc::new(AtomicUsize::new(0));
             let mut joins = wait_for_ever(&runtime.handle(), &dropped);
             let mut poll = || {
-                let waker = Waker::from(Arc::new(Broken));
+                let waker = broken_waker();
                 for join in &mut joins {
                     let joined = Pin::new(join).poll(&mut Context::from_waker(&waker));
                     assert!(joined.is_pending());
@@ -257,7 +251,7 @@ fn tasks_of_one_worker_that_wake_each_other_when_dropped_all_end() {
         let first = handle.workers().next().unwrap();
         let options = || TaskOptions::new().affinity(first);
         let dropped = Arc::new(AtomicUsize::new(0));
-        let waker = Waker::from(Arc::new(Broken));
+        let waker = broken_waker();
         let _joins = runtime.block_on(async {
             // Always queued, so it is dropped before those that wait for each other.
             let mut before = handle.spawn_with(options(), async {

@@ -3,13 +3,12 @@
 mod common;
 
 use std::io::ErrorKind;
-use std::sync::Arc;
-use std::task::{Context, Wake, Waker};
+use std::task::Context;
 use std::time::Duration;
 
 use beehive::signal::{SignalKind, signal};
 use beehive::time::timeout;
-use common::on_each_reactor;
+use common::{broken_waker, on_each_reactor};
 
 const SOON: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_millis(5);
@@ -54,19 +53,11 @@ fn signals_that_nobody_can_listen_to_are_refused() {
 
 #[test]
 fn a_waker_that_panics_keeps_no_signal_from_others() {
-    struct Broken;
-
-    impl Wake for Broken {
-        fn wake(self: Arc<Self>) {
-            panic!("on purpose");
-        }
-    }
-
     on_each_reactor(1, |runtime| {
         runtime.block_on(async {
             let mut broken = signal(SignalKind::HANGUP).unwrap();
             let mut other = signal(SignalKind::HANGUP).unwrap();
-            let waker = Waker::from(Arc::new(Broken));
+            let waker = broken_waker();
             let polled = broken.poll_recv(&mut Context::from_waker(&waker));
             assert!(polled.is_pending());
             for _ in 0..2 {

@@ -185,6 +185,20 @@ impl Trace {
             reader: self.source.reader()?,
         })
     }
+
+    /// Shows every request, counted in objects.
+    pub(crate) fn for_each(&self, mut show: impl FnMut(Request)) -> Result<(), TraceError> {
+        let mut requests = self.requests(Unit::Objects)?;
+        let mut piece = Vec::with_capacity(1 << 16);
+        loop {
+            piece.clear();
+            requests.read(&mut piece)?;
+            if piece.is_empty() {
+                return Ok(());
+            }
+            piece.iter().copied().for_each(&mut show);
+        }
+    }
 }
 
 impl Source {

@@ -1,11 +1,15 @@
-//! What the tests share: running a test body on every reactor that this machine has.
+//! What the tests share: running a test body on every reactor that this machine has, an echo server,
+//! clients, folders, a waker that panics.
 
 use std::io;
+use std::sync::Arc;
+use std::task::{Wake, Waker};
 
 use beehive::net::local::{Socket, TcpListener};
 use beehive::{Backend, Handle, Io, Runtime};
 
 /// Builds a runtime for each available reactor and hands it to the test.
+#[allow(dead_code, reason = "each test file uses its share of this module")]
 pub(crate) fn on_each_reactor(workers: usize, test: impl Fn(&Runtime)) {
     for (io, backend) in [(Io::Epoll, Backend::Epoll), (Io::IoUring, Backend::IoUring)] {
         match Runtime::builder()
@@ -86,4 +90,18 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// Of an executor that is broken: it panics when it wakes.
+#[allow(dead_code, reason = "each test file uses its share of this module")]
+pub(crate) fn broken_waker() -> Waker {
+    struct Broken;
+
+    impl Wake for Broken {
+        fn wake(self: Arc<Self>) {
+            panic!("on purpose");
+        }
+    }
+
+    Waker::from(Arc::new(Broken))
 }
