@@ -87,7 +87,7 @@ impl Subject for WTinyLfu {
 }
 
 /// Approximate counts: a counting Bloom filter whose counters are halved now and then.
-struct Sketch {
+pub(super) struct Sketch {
     counters: Vec<u32>,
     hits: u64,
     /// Hits of the main part after which the counts are halved.
@@ -99,7 +99,7 @@ impl Sketch {
     const HASHES: u64 = 10;
     const COUNTERS_PER_OBJECT: f64 = 14.378;
 
-    fn new(objects: u64) -> Self {
+    pub(super) fn new(objects: u64) -> Self {
         let counters = (objects as f64 * Self::COUNTERS_PER_OBJECT).ceil() as usize;
         Self {
             counters: vec![0; counters.max(2 * Self::HASHES as usize)],
@@ -117,18 +117,18 @@ impl Sketch {
         (0..Self::HASHES).map(move |index| ((first + index * step) % counters) as usize)
     }
 
-    fn add(&mut self, object: u32) {
+    pub(super) fn add(&mut self, object: u32) {
         for place in self.places(object) {
             self.counters[place] = self.counters[place].saturating_add(1);
         }
     }
 
-    fn estimate(&self, object: u32) -> u32 {
+    pub(super) fn estimate(&self, object: u32) -> u32 {
         let counts = self.places(object).map(|place| self.counters[place]);
         counts.min().unwrap_or(0)
     }
 
-    fn age(&mut self) {
+    pub(super) fn age(&mut self) {
         self.hits += 1;
         if self.hits >= self.period {
             self.hits = 0;

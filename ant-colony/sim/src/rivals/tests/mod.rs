@@ -1,10 +1,17 @@
 //! Rivals against naive models of the same rules, and what holds for all of them.
+//!
+//! The models are plain vectors, oldest first, that are searched from end to end: here those that fit
+//! in a line or two, in `filters` queues that filter what is new, in `recency` lists of recency.
 
 use std::collections::{HashMap, HashSet};
 
-use crate::catalogue::{POLICIES, policy};
+use crate::catalogue::{POLICIES, Setting, policy};
 use crate::replay::{Capacity, Job, replay};
+use crate::subject::{Outcome, Request};
 use crate::trace::{Record, Trace, Unit};
+
+mod filters;
+mod recency;
 
 /// A small world with a hot set, a loop and strangers; different for each seed.
 fn keys(seed: u64, length: usize, objects: u64) -> Vec<u64> {
@@ -49,6 +56,48 @@ fn agrees(name: &str, model: fn(&[u64], usize) -> u64) {
             let found = misses(name, &trace(&keys, |_| 1), Unit::Objects, capacity);
             let expected = model(&keys, capacity as usize);
             assert_eq!(found, expected, "{name}, seed {seed}, capacity {capacity}");
+        }
+    }
+}
+
+/// What a model knows: of a key, whether it was there.
+type Model = Box<dyn FnMut(u64) -> bool>;
+
+/// From one object to most of what is asked for.
+const CAPACITIES: &[usize] = &[1, 2, 7, 20, 41, 130, 250];
+
+/// Whether the key was in the list, which it is not any more.
+fn take(list: &mut Vec<u64>, key: u64) -> bool {
+    let place = list.iter().position(|&other| other == key);
+    place.map(|place| list.remove(place)).is_some()
+}
+
+/// Compares a rival with a model, access by access; objects count.
+fn follows(name: &str, model: fn(usize) -> Model) {
+    const OBJECTS: u64 = 400;
+    for (seed, &capacity) in (0..30).flat_map(|seed| CAPACITIES.iter().map(move |c| (seed, c))) {
+        let setting = Setting {
+            capacity: capacity as u64,
+            objects: OBJECTS as u32,
+            future: None,
+        };
+        let mut rival = (policy(name).expect(name).build)(&setting);
+        let mut model = model(capacity);
+        for (now, key) in keys(seed, 4_000, OBJECTS).into_iter().enumerate() {
+            let found = rival.access(Request {
+                key,
+                object: key as u32,
+                size: 1,
+            });
+            let expected = if model(key) {
+                Outcome::Hit
+            } else {
+                Outcome::Miss
+            };
+            assert_eq!(
+                found, expected,
+                "{name}, seed {seed}, capacity {capacity}, access {now} to {key}"
+            );
         }
     }
 }
