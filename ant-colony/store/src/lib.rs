@@ -19,9 +19,10 @@
 //!
 //! # Bounds
 //!
-//! An operation copies at most its own bytes and a few segments, whatever the size of
-//! the store. Exceptions, by their nature: [`Store::flush`] frees what it removes, and
-//! [`Store::random`] may have to search for the only key of a database.
+//! An operation copies, and gives back to the system, at most its own bytes and a few
+//! segments, whatever the size of the store. What a flush leaves behind is freed in such steps. An
+//! exception by its nature: [`Store::random`] may have to search for the only key of a
+//! database.
 //!
 //! # Not here
 //!

@@ -53,8 +53,6 @@ pub(crate) struct Memory {
     limit: AtomicUsize,
     used: AtomicUsize,
     by_kind: [AtomicUsize; Kind::COUNT],
-    /// Callers that are dropping flushed contents just now.
-    releasing: AtomicUsize,
     pages: Pages,
 }
 
@@ -64,7 +62,6 @@ impl Memory {
             limit: AtomicUsize::new(limit),
             used: AtomicUsize::new(0),
             by_kind: Default::default(),
-            releasing: AtomicUsize::new(0),
             pages: Pages::new(limit),
         })
     }
@@ -93,17 +90,6 @@ impl Memory {
     pub(crate) fn is_tight(&self) -> bool {
         let limit = self.limit();
         self.used() > limit - limit / 8
-    }
-
-    /// Whether memory is about to be released by a flush that is under way.
-    pub(crate) fn is_releasing(&self) -> bool {
-        self.releasing.load(Relaxed) > 0
-    }
-
-    /// Lets those who lack memory know that some will come, until the notice is dropped.
-    pub(crate) fn releasing(&self) -> Releasing<'_> {
-        self.releasing.fetch_add(1, Relaxed);
-        Releasing(self)
     }
 
     /// Adds to `used` if the limit allows.
@@ -138,8 +124,9 @@ impl Memory {
     /// Charged pages with room for `bytes` (at least one), if limit and system allow.
     ///
     /// Freed pages that are kept are reused if they fit. If they do not, they are given
-    /// back to the system, but only while they amount to `keep` times what is needed: it
-    /// may be better to free some more until they fit.
+    /// back to the system, but, unless they are more than should be kept anyway, only while
+    /// they amount to `keep` times what is needed: it may be better to free some more until they
+    /// fit.
     pub(crate) fn span(self: &Arc<Self>, kind: Kind, bytes: usize, keep: usize) -> Option<Span> {
         let pages = bytes.next_multiple_of(PAGE_BYTES);
         let block = self
@@ -168,6 +155,9 @@ impl Memory {
     fn fresh(&self, kind: Kind, pages: usize, keep: usize) -> Option<Block> {
         let cost = pages + kind.bookkeeping();
         while !self.reserve(cost) {
+            if self.purge_surplus(cost) > 0 {
+                continue;
+            }
             if self.used_by(Kind::Kept) < cost.saturating_mul(keep) || self.purge(cost) == 0 {
                 return None;
             }
@@ -191,19 +181,20 @@ impl Memory {
 
     /// Gives about `bytes` of the kept pages back to the system; answers how many.
     pub(crate) fn purge(&self, bytes: usize) -> usize {
-        let purged = self.pages.purge(bytes);
-        self.by_kind[Kind::Kept as usize].fetch_sub(purged, Relaxed);
-        self.release(purged);
-        purged
+        self.purged(self.pages.purge(bytes))
     }
-}
 
-/// Somebody is dropping much memory.
-pub(crate) struct Releasing<'m>(&'m Memory);
+    /// Gives about `bytes` of those kept pages back that are more than should be kept; answers how
+    /// many.
+    pub(crate) fn purge_surplus(&self, bytes: usize) -> usize {
+        self.purged(self.pages.purge_surplus(bytes))
+    }
 
-impl Drop for Releasing<'_> {
-    fn drop(&mut self) {
-        self.0.releasing.fetch_sub(1, Relaxed);
+    /// Takes account of pages that have gone back.
+    fn purged(&self, bytes: usize) -> usize {
+        self.by_kind[Kind::Kept as usize].fetch_sub(bytes, Relaxed);
+        self.release(bytes);
+        bytes
     }
 }
 

@@ -58,6 +58,11 @@ impl<const W: usize> Buckets<W> {
         true
     }
 
+    /// Takes the last chunk.
+    pub(crate) fn pop_span(&mut self) -> Option<Span> {
+        self.chunks.pop()
+    }
+
     /// Drops chunks so that at least `len` buckets remain.
     pub(crate) fn shrink_to(&mut self, len: usize) {
         self.chunks.truncate(len.div_ceil(Self::PER_CHUNK));

@@ -18,7 +18,7 @@ mod walk;
 
 pub(crate) use slot::{Location, Slot};
 
-use crate::memory::Memory;
+use crate::memory::{Memory, Span};
 use crate::prefetch::prefetch;
 use alloc::sync::Arc;
 use buckets::Buckets;
@@ -93,6 +93,12 @@ impl Index {
     #[cfg(test)]
     pub(crate) fn cost(&self) -> usize {
         self.main.cost() + self.overflow.cost()
+    }
+
+    /// Takes memory out of an index that is no shard's any more, which only this may be called for
+    /// from then on.
+    pub(crate) fn pop_span(&mut self) -> Option<Span> {
+        self.main.pop_span().or_else(|| self.overflow.pop_span())
     }
 
     #[inline]

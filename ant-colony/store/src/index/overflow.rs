@@ -5,7 +5,7 @@
 //! keeps the pool dense, so that its last chunks can go when chains shrink.
 
 use super::buckets::Buckets;
-use crate::memory::Memory;
+use crate::memory::{Memory, Span};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -55,6 +55,11 @@ impl Overflow {
             self.in_use.push(0);
         }
         Some(())
+    }
+
+    /// See [`Index::pop_span`](super::Index::pop_span).
+    pub(crate) fn pop_span(&mut self) -> Option<Span> {
+        self.buckets.pop_span()
     }
 
     /// An empty bucket; the caller knows that one is free.

@@ -69,6 +69,11 @@ impl Larges {
             .expect("a live record refers to its large object")
     }
 
+    /// Takes any of the objects, whose number nobody may use again.
+    pub(crate) fn pop(&mut self) -> Option<Large> {
+        core::iter::from_fn(|| self.objects.pop()).flatten().next()
+    }
+
     pub(crate) fn get(&self, number: u32) -> &Large {
         self.objects[number as usize]
             .as_ref()

@@ -202,6 +202,15 @@ impl Log {
         None
     }
 
+    /// Takes the memory of a segment or large object out of a log that is no shard's any more, which
+    /// only this may be called for from then on.
+    pub(crate) fn pop_span(&mut self) -> Option<Span> {
+        let segment = core::iter::from_fn(|| self.segments.pop()).flatten().next();
+        segment
+            .map(|segment| segment.span)
+            .or_else(|| self.larges.pop().map(|large| large.span))
+    }
+
     /// The segment that is due first for a scan, if it is due at `now`.
     pub(crate) fn first_due(&self, now: Millis) -> Option<SegmentId> {
         self.due.first().filter(|due| due.0 <= now).map(|due| due.1)

@@ -50,6 +50,11 @@ impl Pages {
     }
 
     /// Nothing is kept.
+    pub(crate) fn purge_surplus(&self, _bytes: usize) -> usize {
+        0
+    }
+
+    /// Nothing is kept.
     pub(crate) fn purge(&self, _bytes: usize) -> usize {
         0
     }

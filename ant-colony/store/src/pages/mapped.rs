@@ -3,7 +3,8 @@
 //!
 //! A general allocator would keep the holes that objects of all sizes leave. Here holes
 //! cost nothing but addresses: their pages are given back, except for a bounded amount
-//! that is kept for reuse, because fresh pages cost a fault each.
+//! that is kept for reuse, because fresh pages cost a fault each. To give much back takes
+//! the system long, therefore what is more than that goes in steps.
 //!
 //! Memory comes in small pages, so that none is taken before it is asked for. Those of
 //! the dense arena are made huge pages afterwards, by [`Pages::collapse`]:
@@ -37,6 +38,8 @@ use core::ptr::NonNull;
 /// The part of the memory that the freed pages of an arena may take before they go back
 /// to the system.
 const DIRTY_SHARE: usize = 32;
+/// Most bytes that go back to the system because a block was: some 100 µs.
+const PURGE_STEP_BYTES: usize = 1 << 20;
 const REGION_BYTES_MIN: usize = 4 << 20;
 const REGION_BYTES_MAX: usize = 64 << 20;
 
@@ -96,14 +99,20 @@ impl Pages {
     }
 
     /// Keeps the pages of a block for reuse; answers how many bytes went back to the
-    /// system because too many were kept.
+    /// system because too many were kept. More may have to: see [`Pages::purge_surplus`].
     pub(crate) fn give_back(&self, block: &Block, purpose: Purpose) -> usize {
         let mut arena = self.arena(purpose).lock();
         arena
             .dirty
             .insert(block.start.as_ptr() as usize, block.bytes);
-        let surplus = arena.dirty.bytes().saturating_sub(arena.dirty_bytes_max);
-        arena.purge(surplus)
+        arena.purge_surplus(PURGE_STEP_BYTES)
+    }
+
+    /// Gives at most about `bytes` of those freed pages back to the system that are more than should
+    /// be kept; answers how many.
+    pub(crate) fn purge_surplus(&self, bytes: usize) -> usize {
+        let purged = self.large.lock().purge_surplus(bytes);
+        purged + self.dense.lock().purge_surplus(bytes - purged)
     }
 
     /// Gives at least `bytes` of freed pages back to the system, if so many are kept;
@@ -175,11 +184,20 @@ impl Arena {
         Some(())
     }
 
+    fn purge_surplus(&mut self, bytes: usize) -> usize {
+        let surplus = self.dirty.bytes().saturating_sub(self.dirty_bytes_max);
+        self.purge(surplus.min(bytes))
+    }
+
     fn purge(&mut self, bytes: usize) -> usize {
         let mut purged = 0;
         while purged < bytes
-            && let Some((start, len)) = self.dirty.take_longest()
+            && let Some((start, longest)) = self.dirty.take_longest()
         {
+            let len = longest.min(bytes - purged).next_multiple_of(PAGE_BYTES);
+            if len < longest {
+                self.dirty.insert(start + len, longest - len);
+            }
             if let Some(chunks) = &mut self.chunks {
                 chunks.vacate(start, len, split);
             }

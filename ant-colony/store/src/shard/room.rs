@@ -1,7 +1,7 @@
 //! Where an insert gets memory from.
 //!
-//! In this order: the open segment, a spare, the budget, and then eviction, in the own
-//! shard or, if that is smaller than its share of the memory, in another one whose lock
+//! In this order: the open segment, a spare, the budget, what was flushed, and then eviction,
+//! in the own shard or, if that is smaller than its share of the memory, in another one whose lock
 //! is free. Each round of eviction is bounded, and rounds that free nothing raise the
 //! pressure under which the policy keeps less, so an insert always ends.
 
@@ -13,7 +13,6 @@ use crate::log::SegmentId;
 use crate::memory::{Kind, Memory, Span};
 use crate::pages::PAGE_BYTES;
 use ant_colony_policy::{Policy, Queue};
-use core::hint;
 use core::sync::atomic::Ordering::Relaxed;
 
 /// Rounds without gain after which an insert gives up.
@@ -25,8 +24,6 @@ const ATTEMPTS: usize = 4;
 /// Freed pages are kept, in the hope that some will fit, up to this many times what a
 /// large object needs. Fresh pages cost a fault each.
 const KEPT_FACTOR: usize = 4;
-/// How often a flush under way is asked for memory before it is called missing.
-const RELEASE_SPINS: usize = 20_000;
 
 /// How hard an insert has tried so far.
 struct Effort {
@@ -158,12 +155,12 @@ impl Shard<'_> {
         memory.limit().saturating_sub(kept)
     }
 
-    /// One round of eviction towards `goal` bytes; whether another one makes sense.
+    /// One round of freeing or eviction towards `goal` bytes; whether another one makes sense.
     #[cold]
     fn relieve(&mut self, now: Millis, goal: usize, effort: &mut Effort) -> bool {
         let pressure = effort.pressure();
-        let mut freed = 0;
-        if self.is_below_its_share() {
+        let mut freed = self.shared.remains.free(goal);
+        if freed == 0 && self.is_below_its_share() {
             freed = self.take_from_larger(now, pressure, goal);
         }
         if freed == 0 {
@@ -171,9 +168,6 @@ impl Shard<'_> {
         }
         if freed == 0 && self.state.log.segment_count() <= 1 {
             freed = self.take_from_any(now, goal);
-        }
-        if freed == 0 && self.state.memory.is_releasing() {
-            freed = self.await_release(goal);
         }
         self.publish();
         effort.goes_on(freed)
@@ -228,18 +222,6 @@ impl Shard<'_> {
         let freed = other.reclaim(now, pressure, goal) + other.give_spares_away();
         cell.footprint.store(other.footprint(), Relaxed);
         freed
-    }
-
-    /// Waits, not for long, for what a flush is dropping. The flush needs no lock for it.
-    fn await_release(&self, goal: usize) -> usize {
-        let memory = &self.state.memory;
-        let goal = goal.min(self.state.log.segment_bytes());
-        (0..RELEASE_SPINS)
-            .find(|_| {
-                hint::spin_loop();
-                memory.used() + goal <= memory.limit() || !memory.is_releasing()
-            })
-            .map_or(0, |_| goal)
     }
 }
 

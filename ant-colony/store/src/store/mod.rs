@@ -1,12 +1,14 @@
 //! The store: shards, the budget that they share, and what concerns all of them.
 
 mod many;
+mod remains;
 #[cfg(test)]
 mod tests;
 mod walk;
 mod whole;
 
 pub use many::ShardSet;
+use remains::Remains;
 
 use crate::config::{Config, ConfigError, DATABASES, Sizes};
 use crate::key::{Key, KeyHasher};
@@ -39,9 +41,11 @@ struct Numbering {
     reserved: Namespaces,
 }
 
-/// What a locked shard knows of the others.
+/// What a locked shard knows of the others, and of what was flushed.
 pub(crate) struct Shared {
     pub(crate) cells: Box<[ShardCell]>,
+    /// Freed before anything is evicted.
+    pub(crate) remains: Remains,
 }
 
 impl Store {
@@ -72,7 +76,10 @@ impl Store {
             .collect::<Option<Box<[_]>>>()
             .ok_or(too_small)?;
         Ok(Self {
-            shared: Shared { cells },
+            shared: Shared {
+                cells,
+                remains: Remains::new(),
+            },
             budget,
             hasher,
             numbering: Mutex::new(Numbering {
@@ -99,9 +106,10 @@ impl Store {
         ShardGuard(self.lock_shard(self.shard_of(key)))
     }
 
-    /// Panics if any running total differs from what the records say.
+    /// Panics if any running total differs from what the records say. Frees what was flushed.
     #[cfg(test)]
     fn audit(&self) {
+        self.shared.remains.free(usize::MAX);
         let shards = (0..self.shared.cells.len()).map(|number| self.lock_shard(number));
         let costs: alloc::vec::Vec<_> = shards.map(|shard| shard.state.audit()).collect();
         crate::shard::audit::audit_budget(&self.budget, costs.into_iter());

@@ -8,6 +8,8 @@ use crate::stats::Expired;
 
 /// Chains that a scan may visit per key that was asked for, when few chains have any.
 const CHAINS_PER_KEY: usize = 10;
+/// Bytes that go back to the system in one step: some 100 µs.
+const SHRINK_STEP_BYTES: usize = 1 << 20;
 
 impl Store {
     /// Visits some keys of `db`, about `count`, and answers the cursor to continue from;
@@ -102,14 +104,20 @@ impl Store {
         self.lock_shard(number).state.expire_step(now, budget)
     }
 
-    /// Evicts some objects if more memory is used than the limit allows; whether there
-    /// is more to do.
+    /// Gives some memory of what was flushed or freed back to the system, or evicts some objects
+    /// if more is used than the limit allows; whether there is more to do. Called every now and
+    /// then.
     pub fn shrink_step(&self, now: Millis) -> bool {
+        if self.shared.remains.free(SHRINK_STEP_BYTES) > 0
+            || self.budget.purge_surplus(SHRINK_STEP_BYTES) > 0
+        {
+            return true;
+        }
         if !self.budget.is_over_limit() {
             return false;
         }
         let surplus = self.budget.used().saturating_sub(self.budget.limit());
-        if self.budget.purge(surplus) > 0 {
+        if self.budget.purge(surplus.min(SHRINK_STEP_BYTES)) > 0 {
             return self.budget.is_over_limit();
         }
         let largest = (0..self.shared.cells.len())

@@ -16,8 +16,8 @@ impl Store {
             .collect()
     }
 
-    /// Removes all keys of one database, or of all, at one point in time. Nobody waits
-    /// for the memory to be freed but the caller.
+    /// Removes all keys of one database, or of all, at one point in time. The memory is
+    /// freed afterwards, where it is needed or by [`Store::shrink_step`].
     pub fn flush(&self, db: Option<u8>) {
         let mut shards = self.lock_all();
         let others_are_empty = db.is_none_or(|db| {
@@ -29,14 +29,8 @@ impl Store {
         match db {
             Some(db) if !others_are_empty => self.forget(usize::from(db), &mut shards),
             _ => {
-                let contents: Vec<_> = shards
-                    .iter_mut()
-                    .map(|shard| shard.state.take_contents())
-                    .collect();
-                let release = self.budget.releasing();
-                drop(shards);
-                drop(contents);
-                drop(release);
+                let contents = shards.iter_mut().map(|shard| shard.state.take_contents());
+                self.shared.remains.add(contents);
             }
         }
     }
