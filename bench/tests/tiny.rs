@@ -31,7 +31,7 @@ const LOCKFREE: [&str; 18] = [
 ];
 
 /// Scripts know the workloads of the suite `cache` by these names.
-const CACHE: [&str; 9] = [
+const CACHE: [&str; 10] = [
     "hit_1t",
     "hit_2t",
     "hit_default_hash_1t",
@@ -41,6 +41,7 @@ const CACHE: [&str; 9] = [
     "batch_get_128m",
     "batch_get_misses",
     "batch_get_chase",
+    "worst_pause",
 ];
 
 /// Scripts know the workloads of the suite `scheduler` by these names.

@@ -1,13 +1,16 @@
 //! Suite `cache`: `ant-colony` beside the caches that users would otherwise take: hits, and misses that
-//! are loaded, with one thread and with two; and batches of look-ups beside a plain table. All hash with
+//! are loaded, with one thread and with two; batches of look-ups beside a plain table; and the longest
+//! operation of a cache of bytes. All hash with
 //! foldhash, so that they differ in the rest; but in `hit_default_hash_1t` each has the hasher that it
 //! has unless told otherwise.
 //!
-//! [`subjects`] adapts each cache, [`draws`] says which keys are asked for, [`batch`] has the batches.
+//! [`subjects`] adapts each cache, [`draws`] says which keys are asked for, [`batch`] has the batches,
+//! [`pauses`] the longest operation.
 //! Entries are `u64` to `u64` where nothing else is said.
 
 mod batch;
 mod draws;
+mod pauses;
 mod subjects;
 
 use std::path::PathBuf;
@@ -60,6 +63,8 @@ enum Workload {
     BatchGetMisses,
     #[value(name = "batch_get_chase")]
     BatchGetChase,
+    #[value(name = "worst_pause")]
+    WorstPause,
 }
 
 impl Workload {
@@ -75,6 +80,7 @@ impl Workload {
             Workload::BatchGet128m => "batch_get_128m",
             Workload::BatchGetMisses => "batch_get_misses",
             Workload::BatchGetChase => "batch_get_chase",
+            Workload::WorstPause => "worst_pause",
         }
     }
 
@@ -130,6 +136,8 @@ struct Plan {
     batch_entries_small: usize,
     /// The same for one of 128 MiB; both are filled to 70%.
     batch_entries: usize,
+    /// Limit of the cache whose pauses are looked for.
+    pause_memory: usize,
 }
 
 impl Plan {
@@ -152,6 +160,11 @@ impl Plan {
             batch_gets: operations / 2,
             batch_entries_small: if options.tiny { 1_000 } else { 45_000 },
             batch_entries: if options.tiny { 5_000 } else { 5_900_000 },
+            pause_memory: match (options.tiny, options.quick) {
+                (true, _) => 2 << 20,
+                (_, true) => 256 << 20,
+                _ => 2 << 30,
+            },
         }
     }
 }
@@ -161,9 +174,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut measured = Vec::new();
     for workload in Workload::value_variants() {
         if options.only.is_empty() || options.only.contains(workload) {
-            measured.push(match workload.is_batch() {
-                true => batch::measure(*workload, &plan, &cores)?,
-                false => measure(*workload, &plan, &cores)?,
+            measured.push(match workload {
+                Workload::WorstPause => pauses::measure(*workload, &plan, &cores)?,
+                _ if workload.is_batch() => batch::measure(*workload, &plan, &cores)?,
+                _ => measure(*workload, &plan, &cores)?,
             });
         }
     }
