@@ -8,6 +8,9 @@ use super::age::TICKS;
 ///
 /// Laid out in ten bits: earlier interval, context, count, interval (or the context of a stranger).
 /// What full detail adds stands above, so that a class is a row of the tables at either detail.
+///
+/// Above those ten are four bits that tell no classes apart: how far the count, a logarithm, is on
+/// its way to the next level. A count that grows by chance instead blurs all classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Class(u16);
 
@@ -33,7 +36,7 @@ impl Detail {
     pub(crate) const fn rows(self) -> usize {
         match self {
             Self::Lean => Class::KINDS,
-            Self::Full => 1 << Class::BITS,
+            Self::Full => 1 << Class::ROW_BITS,
         }
     }
 
@@ -58,7 +61,10 @@ pub(crate) const INTERVALS: u32 = 7;
 pub(crate) const CONTEXTS: u32 = 3;
 
 impl Class {
-    pub(crate) const BITS: u32 = 10;
+    /// With the progress of the count.
+    pub(crate) const BITS: u32 = Self::ROW_BITS + Self::PROGRESS_BITS;
+    const ROW_BITS: u32 = 10;
+    const PROGRESS_BITS: u32 = 4;
     /// The first objects of a cache until it is full, in place of another context. The prior has
     /// them as if they had been asked for again after long: what is asked for again soon ranks
     /// higher, and later strangers have to displace them, or a loop longer than the cache would not
@@ -81,7 +87,7 @@ impl Class {
     /// The row of a table by class.
     #[inline]
     pub(crate) const fn row(self) -> usize {
-        self.0 as usize
+        self.0 as usize & ((1 << Self::ROW_BITS) - 1)
     }
 
     pub(crate) const fn count(self) -> u32 {
@@ -98,7 +104,7 @@ impl Class {
 
     /// What full detail adds.
     const fn above(self) -> u32 {
-        self.0 as u32 >> 6
+        self.row() as u32 >> 6
     }
 
     /// Count and interval (or context of a stranger): the more general class that this one belongs
@@ -129,19 +135,49 @@ impl Class {
         Self::PIONEER
     }
 
-    /// Of an object that had this class and is asked for again at `age`. The count is a logarithm:
-    /// `luck` decides whether it grows, half as often at each level.
-    pub(crate) fn again(self, detail: Detail, age: u32, strangers: u32, luck: u64) -> Self {
-        let count = self.count();
-        let grows = luck & ((1 << count) - 1) == 0 && count + 1 < detail.levels();
-        let count = (count + u32::from(grows)) as u16;
-        let kind = count << 3 | interval(age);
+    /// Of an object that had this class and is asked for again at `age`; `luck` gives random bits.
+    pub(crate) fn again(
+        self,
+        detail: Detail,
+        age: u32,
+        strangers: u32,
+        luck: impl FnOnce() -> u64,
+    ) -> Self {
+        let (count, progress) = self.counted(detail, luck);
+        let kind = (count << 3 | progress << Self::ROW_BITS) as u16 | interval(age);
         let earlier = match (detail, self.count()) {
             (Detail::Lean, _) => return Self(kind),
             (Detail::Full, 0) => 3,
             (Detail::Full, _) => (self.interval() / 2) as u16,
         };
         Self(kind | context(strangers) << 6 | earlier << 8)
+    }
+
+    /// Count and progress after one more access. A level is twice as long as the one before; where
+    /// the progress has too few bits to count it out, only some accesses make any.
+    fn counted(self, detail: Detail, luck: impl FnOnce() -> u64) -> (u32, u32) {
+        let count = self.count();
+        if count + 1 == detail.levels() {
+            return (count, 0);
+        }
+        let skipped = count.saturating_sub(Self::PROGRESS_BITS);
+        let counts = skipped == 0 || luck() & ((1 << skipped) - 1) == 0;
+        let progress = self.progress() + u32::from(counts);
+        if progress >> (count - skipped) == 0 {
+            (count, progress)
+        } else {
+            (count + 1, 0)
+        }
+    }
+
+    /// Progress in the middle of the level: of an object of which no more than the class is known.
+    pub(crate) fn halfway(self) -> Self {
+        let steps = 1 << self.count().min(Self::PROGRESS_BITS);
+        Self(self.row() as u16 | (steps / 2) << Self::ROW_BITS)
+    }
+
+    const fn progress(self) -> u32 {
+        self.0 as u32 >> Self::ROW_BITS
     }
 }
 
@@ -174,7 +210,7 @@ mod tests {
                 for age in [0, 5, 100, u32::MAX] {
                     for strangers in 0..=8 {
                         for luck in [0, 1, u64::MAX] {
-                            let next = class.again(detail, age, strangers, luck);
+                            let next = class.again(detail, age, strangers, || luck);
                             assert!(detail.has(next), "{class:?} led to {next:?}");
                         }
                         assert!(detail.has(Class::of_stranger(strangers)));
@@ -200,18 +236,26 @@ mod tests {
     }
 
     #[test]
-    fn the_count_grows_ever_more_rarely() {
-        let mut class = Class::of_stranger(0);
-        let mut accesses = 0u64;
-        while class.count() < 6 {
-            accesses += 1;
-            class = class.again(
-                Detail::Full,
-                1,
-                0,
-                accesses.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40,
-            );
+    fn the_count_is_the_logarithm_of_the_accesses_while_progress_has_bits_for_it() {
+        for detail in [Detail::Lean, Detail::Full] {
+            let mut class = Class::of_stranger(0);
+            for accesses in 1..=32_u32 {
+                let expected = accesses.ilog2().min(detail.levels() - 1);
+                assert_eq!(class.count(), expected, "after {accesses}");
+                class = class.again(detail, 1, 0, || 0);
+            }
         }
-        assert!(accesses > 20, "{accesses}");
+    }
+
+    #[test]
+    fn beyond_that_luck_decides_which_accesses_count() {
+        let mut class = Class::of_stranger(0);
+        let mut accesses = 1_u64;
+        while class.count() < 7 {
+            let luck = accesses.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+            class = class.again(Detail::Full, 1, 0, || luck);
+            accesses += 1;
+        }
+        assert!((100..170).contains(&accesses), "{accesses}");
     }
 }

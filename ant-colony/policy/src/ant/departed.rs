@@ -85,7 +85,11 @@ impl Departed {
         if place >= BUCKET {
             return None;
         }
-        Some(layout.entry(core::mem::replace(&mut bucket.0[place], EMPTY), now))
+        let entry = layout.entry(core::mem::replace(&mut bucket.0[place], EMPTY), now);
+        Some(Entry {
+            class: entry.class.halfway(),
+            ..entry
+        })
     }
 
     /// Remembers an object, in place of the entry of its bucket with the lowest `rank`,
@@ -150,7 +154,7 @@ impl Layout {
 
     fn slot(&self, print: u32, mark: Mark) -> u32 {
         let time = mark.time().get() >> self.coarse;
-        let class = mark.class().bits() & ((1 << self.class_bits) - 1);
+        let class = mark.class().row() as u32 & ((1 << self.class_bits) - 1);
         time << (PRINT_BITS + self.class_bits) | class << PRINT_BITS | print
     }
 

@@ -273,8 +273,8 @@ impl Ant {
 
     fn again(&mut self, class: Class, age: u32, tick: Tick) -> Mark {
         self.curves.on_return(class, age);
-        let luck = self.luck.draw();
         let strangers = self.strangers.count_ones();
+        let luck = || self.luck.draw();
         Mark::new(tick, class.again(self.detail, age, strangers, luck))
     }
 

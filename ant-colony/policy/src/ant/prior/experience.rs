@@ -62,10 +62,8 @@ impl Experience {
             self.seen[row][bucket(age) as usize].returned += 1.0;
         }
         let class = mark.class();
-        Mark::new(
-            tick,
-            class.again(Detail::Full, age, strangers, self.luck.draw()),
-        )
+        let luck = || self.luck.draw();
+        Mark::new(tick, class.again(Detail::Full, age, strangers, luck))
     }
 
     /// The trace is over; `mark` is the last one of an object.
