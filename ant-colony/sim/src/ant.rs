@@ -1,6 +1,6 @@
 //! Ant Colony's learned policy over residents in an array.
 
-use ant_colony_policy::{Ant, Mark, Settings, Shortlist};
+use ant_colony_policy::{Ant, Detail, Mark, Settings, Shortlist};
 
 use crate::subject::{Outcome, Request, Subject};
 use crate::trails::Lender;
@@ -24,21 +24,37 @@ pub(crate) struct Colony {
     /// Where to look next: around and around, so that each is looked at equally often.
     hand: usize,
     now: u64,
+    /// How many objects the policy was told that the cache holds, where sizes differ and decide it.
+    told: Option<usize>,
 }
 
 impl Colony {
     /// The default: at most 12 bytes for an object, and few are looked at for a victim.
     pub(crate) fn lean(capacity: u64, objects: u32) -> Self {
-        Self::new(capacity, objects, 8, Settings::lean)
+        let settings = Settings::lean(capacity.min(u64::from(objects)) as usize);
+        Self::new(capacity, objects, 8, settings)
     }
 
     /// Full quality at any cost.
     pub(crate) fn full(capacity: u64, objects: u32) -> Self {
-        Self::new(capacity, objects, 64, Settings::full)
+        let settings = Settings::full(capacity.min(u64::from(objects)) as usize);
+        Self::new(capacity, objects, 64, settings)
     }
 
-    fn new(capacity: u64, objects: u32, shown: usize, settings: fn(usize) -> Settings) -> Self {
-        let settings = settings(capacity.min(u64::from(objects)) as usize);
+    /// For objects of different sizes, which are compared by what they earn for each byte. Earnings
+    /// are spread wider then, so that it pays to look at more.
+    pub(crate) fn by_bytes(capacity: u64, objects: u32, expected: usize, detail: Detail) -> Self {
+        let (shown, settings) = match detail {
+            Detail::Lean => (16, Settings::lean(expected)),
+            Detail::Full => (64, Settings::full(expected)),
+        };
+        Self {
+            told: Some(expected),
+            ..Self::new(capacity, objects, shown, settings)
+        }
+    }
+
+    fn new(capacity: u64, objects: u32, shown: usize, settings: Settings) -> Self {
         Self {
             policy: Ant::new(settings),
             capacity,
@@ -50,6 +66,7 @@ impl Colony {
             residents: Vec::new(),
             hand: 0,
             now: 0,
+            told: None,
         }
     }
 
@@ -69,7 +86,19 @@ impl Colony {
             self.places[moved.object as usize] = place as u32;
         }
         self.policy.on_evict(hash(request.key), mark, self.now);
+        self.tell_objects();
         Some(request)
+    }
+
+    /// Tells the policy if the cache holds another number of objects than it was told.
+    fn tell_objects(&mut self) {
+        let (held, Some(told)) = (self.residents.len(), self.told) else {
+            return;
+        };
+        if held * 4 > told * 5 || held * 5 < told * 4 {
+            self.told = Some(held.max(1));
+            self.policy.set_objects(held.max(1), self.now);
+        }
     }
 
     fn victim(&mut self) -> Option<usize> {
@@ -86,6 +115,9 @@ impl Colony {
     }
 
     fn look_around(&mut self) {
+        if self.told.is_some() {
+            return self.look_around_by_bytes();
+        }
         let newest = self.marks.len() - 1;
         let mark = self.marks[newest];
         let worth = self.policy.worth(mark, self.now);
@@ -102,6 +134,22 @@ impl Colony {
             self.hand = end;
             left -= end - start;
         }
+    }
+
+    fn look_around_by_bytes(&mut self) {
+        self.offer_by_bytes(self.marks.len() - 1);
+        self.hand %= self.marks.len();
+        self.policy.sample(self.marks[self.hand], self.now);
+        for _ in 0..self.shown.min(self.marks.len()) {
+            self.offer_by_bytes(self.hand);
+            self.hand = (self.hand + 1) % self.marks.len();
+        }
+    }
+
+    fn offer_by_bytes(&mut self, place: usize) {
+        let (mark, resident) = (self.marks[place], self.residents[place]);
+        let worth = self.policy.worth(mark, self.now).per_byte(resident.size);
+        self.shortlist.offer(worth, resident.object, mark);
     }
 
     fn sample(&mut self) {
@@ -165,4 +213,30 @@ pub(crate) fn hash(key: u64) -> u64 {
     let x = key.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let x = (x ^ (x >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
     x ^ (x >> 32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_bytes_count_they_are_never_exceeded_and_small_objects_stay() {
+        const ROOM: u64 = 5_000;
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut cache = Colony::by_bytes(ROOM, 1_000, 200, Detail::Lean);
+        let mut hits = [0, 0];
+        for _ in 0..100_000 {
+            let object = random.u32(0..1_000);
+            let kind = object as usize % 2;
+            let request = Request {
+                key: u64::from(object),
+                object,
+                size: [10, 40][kind],
+            };
+            hits[kind] += u32::from(cache.access(request) == Outcome::Hit);
+            assert!(cache.used() <= ROOM);
+        }
+        // All small ones fit, and nothing else does then.
+        assert!(hits[0] > 5 * hits[1], "{hits:?}");
+    }
 }

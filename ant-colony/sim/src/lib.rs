@@ -15,6 +15,7 @@
 mod ant;
 mod catalogue;
 mod future;
+mod metadata;
 mod prior;
 mod replay;
 mod rivals;
@@ -22,10 +23,12 @@ mod subject;
 mod table;
 mod trace;
 mod trails;
+mod yardstick;
 
 pub use catalogue::{POLICIES, Policy, Setting, policy};
 pub use future::Future;
 pub use prior::prior_table;
+
 pub use replay::{Capacity, Job, Row, replay};
-pub use subject::{Outcome, Prefetches, Request, Subject};
+pub use subject::{Misses, Outcome, Prefetches, Request, Subject};
 pub use trace::{CsvColumns, Format, GENERATED, Record, SUITE, Trace, TraceError, Unit};

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::catalogue::{Policy, Setting};
 use crate::future::Future;
-use crate::subject::{Request, Subject};
+use crate::subject::{Misses, Request, Subject};
 use crate::trace::{Trace, TraceError, Unit};
 
 /// Requests that are given to a subject at once: long enough that its state is warm for most of
@@ -30,6 +30,19 @@ pub struct Capacity {
     pub capacity: u64,
     /// In terms of the trace's distinct objects, or of their bytes.
     pub size_fraction: f64,
+}
+
+impl Capacity {
+    /// What is left for objects of so many bytes where the same memory holds this policy's metadata
+    /// too.
+    #[must_use]
+    pub fn less_metadata(self, policy: &Policy, object_bytes: f64) -> Self {
+        let share = object_bytes / (object_bytes + policy.metadata_bytes());
+        Self {
+            capacity: ((self.capacity as f64 * share) as u64).max(1),
+            ..self
+        }
+    }
 }
 
 /// A policy at a size.
@@ -77,6 +90,9 @@ pub struct Row {
     pub prefetches: u64,
     /// Those of them that were asked for while they were there.
     pub useful_prefetches: u64,
+    /// Bytes that were missed as a share of those asked for, where bytes count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub byte_miss_ratio: Option<f64>,
     /// CPU time per access: no two runs agree on it, so it is not part of the data.
     #[serde(skip)]
     pub cpu_ns: f64,
@@ -84,7 +100,7 @@ pub struct Row {
 
 struct Run {
     subject: Box<dyn Subject>,
-    misses: u64,
+    misses: Misses,
     cpu_ns: u64,
 }
 
@@ -106,31 +122,47 @@ pub fn replay(
     } else {
         None
     };
-    let start = |job| start(job, trace, future.as_ref());
+    let start = |job| start(job, trace, unit, future.as_ref());
     let runs: Vec<_> = jobs.iter().map(start).collect();
+    let mut asked = 0;
     thread::scope(|scope| {
         let (sender, pieces) = mpsc::sync_channel(AHEAD);
         let reading = scope.spawn(move || read(trace, unit, &sender));
         for piece in pieces {
+            asked += piece
+                .iter()
+                .map(|request| u64::from(request.size))
+                .sum::<u64>();
             advance(&runs, &piece, threads, progress);
         }
         reading
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
+    let bytes_asked = (unit == Unit::Bytes).then_some(asked);
     let rows = jobs.iter().zip(runs);
-    Ok(rows.map(|(job, run)| row(trace, job, run)).collect())
+    Ok(rows
+        .map(|(job, run)| row(trace, job, run, bytes_asked))
+        .collect())
 }
 
-fn start(job: &Job, trace: &Trace, future: Option<&Arc<Future>>) -> Mutex<Run> {
+fn start(job: &Job, trace: &Trace, unit: Unit, future: Option<&Arc<Future>>) -> Mutex<Run> {
+    let (capacity, objects) = (job.capacity.capacity, trace.objects());
+    let whole = match unit {
+        Unit::Objects => u64::from(objects),
+        Unit::Bytes => trace.bytes(),
+    };
+    let share = (capacity as f64 / whole as f64).min(1.0);
     let setting = Setting {
-        capacity: job.capacity.capacity,
-        objects: trace.objects(),
+        capacity,
+        unit,
+        objects,
+        expected: ((share * f64::from(objects)) as usize).max(1),
         future: future.cloned(),
     };
     Mutex::new(Run {
         subject: (job.policy.build)(&setting),
-        misses: 0,
+        misses: Misses::default(),
         cpu_ns: 0,
     })
 }
@@ -163,7 +195,9 @@ fn advance(
         while let Some(run) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
             let mut run = run.lock().unwrap_or_else(PoisonError::into_inner);
             let before = thread_cpu_ns();
-            run.misses += run.subject.replay(piece);
+            let misses = run.subject.replay(piece);
+            run.misses.requests += misses.requests;
+            run.misses.size += misses.size;
             run.cpu_ns += thread_cpu_ns() - before;
             progress(piece.len() as u64);
         }
@@ -181,7 +215,7 @@ fn thread_cpu_ns() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
-fn row(trace: &Trace, job: &Job, run: Mutex<Run>) -> Row {
+fn row(trace: &Trace, job: &Job, run: Mutex<Run>, bytes_asked: Option<u64>) -> Row {
     let run = run.into_inner().unwrap_or_else(PoisonError::into_inner);
     let requests = trace.len();
     let per_request = |count: u64| count as f64 / requests.max(1) as f64;
@@ -191,10 +225,11 @@ fn row(trace: &Trace, job: &Job, run: Mutex<Run>) -> Row {
         policy: job.policy.name,
         capacity: job.capacity,
         requests,
-        misses: run.misses,
-        miss_ratio: per_request(run.misses),
+        misses: run.misses.requests,
+        miss_ratio: per_request(run.misses.requests),
         prefetches: prefetches.issued,
         useful_prefetches: prefetches.useful,
+        byte_miss_ratio: bytes_asked.map(|asked| run.misses.size as f64 / asked as f64),
         cpu_ns: per_request(run.cpu_ns),
     }
 }

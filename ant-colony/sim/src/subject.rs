@@ -20,6 +20,15 @@ pub enum Outcome {
     Miss,
 }
 
+/// What was not there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Misses {
+    /// Accesses.
+    pub requests: u64,
+    /// What they asked for, in the unit of [`Request::size`].
+    pub size: u64,
+}
+
 /// What a subject has fetched without being asked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Prefetches {
@@ -42,11 +51,14 @@ pub trait Subject: Send {
         Prefetches::default()
     }
 
-    /// Accesses in order; how many of them were misses. One dynamic call for many requests.
-    fn replay(&mut self, requests: &[Request]) -> u64 {
-        let mut misses = 0;
+    /// Accesses in order; which of them were misses. One dynamic call for many requests.
+    fn replay(&mut self, requests: &[Request]) -> Misses {
+        let mut misses = Misses::default();
         for &request in requests {
-            misses += u64::from(self.access(request) == Outcome::Miss);
+            if self.access(request) == Outcome::Miss {
+                misses.requests += 1;
+                misses.size += u64::from(request.size);
+            }
         }
         misses
     }

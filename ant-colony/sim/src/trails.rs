@@ -170,8 +170,8 @@ mod tests {
     fn the_next_object_of_a_loop_is_there_however_small_the_cache() {
         let mut cache = cache(100);
         let requests: Vec<_> = (0..20_000).map(|i| request(i % OBJECTS, 1)).collect();
-        assert!(cache.replay(&requests[..4_000]) > 2_000);
-        let misses = cache.replay(&requests[4_000..]);
+        assert!(cache.replay(&requests[..4_000]).requests > 2_000);
+        let misses = cache.replay(&requests[4_000..]).requests;
         assert!(misses < 1_000, "{misses}");
         let prefetches = cache.prefetches();
         assert!(

@@ -18,6 +18,17 @@ impl Worth {
     pub(crate) fn new(rank: Rank, age: u32) -> Self {
         Self(u32::from(rank.get()) << 16 | (0xffff - age.min(0xffff)))
     }
+
+    /// The same for each byte of an object of so many: where capacities count bytes, what matters is
+    /// the rate of hits for the room that is taken, to within a sixteenth.
+    #[inline]
+    #[must_use]
+    pub fn per_byte(self, bytes: u32) -> Self {
+        // Of floats the upper halves are their logarithms, nearly, in 1/128 of an octave.
+        let logarithm = ((bytes.max(1) as f32).to_bits() - 1f32.to_bits()) & 0xffff_0000;
+        let rank = (self.0 & 0xffff_0000).saturating_sub(logarithm);
+        Self(rank | self.0 & 0xffff)
+    }
 }
 
 /// Candidates in order, each with the mark that it had.
@@ -142,6 +153,17 @@ mod tests {
         assert_eq!(taken.len(), LENGTH);
         list.offer(worth(500), 500, Mark::from_bits(0));
         assert_eq!(list.pop().map(|(rank, _)| rank), Some(500));
+    }
+
+    #[test]
+    fn what_takes_eight_times_the_room_must_return_eight_times_as_often() {
+        let worth = |rate: f32, bytes| Worth::new(Rank::new(rate), 7).per_byte(bytes);
+        for bytes in [1, 3, 100, 70_000, u32::MAX >> 3] {
+            assert!(worth(0.08, 8 * bytes) > worth(0.009, bytes), "{bytes}");
+            assert!(worth(0.08, 8 * bytes) < worth(0.011, bytes), "{bytes}");
+        }
+        assert_eq!(worth(0.5, 1), Worth::new(Rank::new(0.5), 7));
+        assert_eq!(worth(0.0, 99), Worth::new(Rank::default(), 7));
     }
 
     use alloc::vec::Vec;

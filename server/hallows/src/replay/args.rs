@@ -31,6 +31,9 @@ Examples:
   hallows replay *.zst --against-fifo --json
       The mean reduction of the miss ratio against FIFO over all traces, per size.
 
+  hallows replay *.zst --against-fifo --equal-memory=100
+      The same with objects of 100 bytes, where metadata takes room that objects could have.
+
   hallows replay gen:suite --capacity 1000
       Short generated traces: loops, scans beside a hot set, skewed popularity, shifts.
 
@@ -46,7 +49,9 @@ Formats, each perhaps compressed by zstd, known by name or content:
   text            an id per line
 
 A share (1%) is of the distinct objects of the trace, at least 100 objects; with --bytes of the
-bytes of its distinct objects. The CPU time of an access is that of the policy in this
+bytes of its distinct objects. With --equal-memory a capacity is what objects of that size and the
+policy's metadata take together, as in a cache of a million objects; keys and the index that finds
+them are not counted, because every cache has them. The CPU time of an access is that of the policy in this
 simulator: traces number their objects, so that nobody pays for an index of keys.
 Exit status: 0 done, 1 failure, 2 wrong usage.";
 
@@ -71,6 +76,10 @@ pub(crate) struct ReplayArgs {
     /// Capacities count bytes instead of objects
     #[arg(long)]
     bytes: bool,
+    /// Capacities are memory: a policy holds fewer objects, of so many bytes each, by what its metadata
+    /// takes; with --bytes, objects of the traces' own sizes
+    #[arg(long, value_name = "OBJECT_BYTES", num_args = 0..=1, require_equals = true, default_missing_value = "own")]
+    equal_memory: Option<ObjectBytes>,
     /// What the files hold, where name and content do not tell
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
@@ -110,6 +119,13 @@ enum Size {
     Plain(u64),
     Share(f64),
     Bytes(u64),
+}
+
+/// What an object takes where metadata counts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum ObjectBytes {
+    Own,
+    Each(u32),
 }
 
 /// Where a trace comes from.
@@ -206,6 +222,30 @@ impl ReplayArgs {
         }
     }
 
+    /// Bytes of an object, on average, if metadata is to be paid from the same memory.
+    pub(crate) fn object_bytes(&self, trace: &Trace) -> Result<Option<f64>, Failure> {
+        match self.equal_memory {
+            None => Ok(None),
+            Some(ObjectBytes::Own) if self.bytes => {
+                Ok(Some(trace.bytes() as f64 / f64::from(trace.objects())))
+            }
+            Some(ObjectBytes::Each(bytes)) if !self.bytes => Ok(Some(f64::from(bytes))),
+            Some(ObjectBytes::Own) => Err(Failure::usage(
+                "equal memory, where objects have no sizes",
+                "Say how large objects are (--equal-memory=100), or add --bytes for the traces' own sizes.",
+            )),
+            Some(ObjectBytes::Each(_)) => Err(Failure::usage(
+                "a size for all objects, where they have their own",
+                "Leave out either --bytes or the number after --equal-memory.",
+            )),
+        }
+    }
+
+    /// Whether capacities are memory.
+    pub(crate) fn counts_metadata(&self) -> bool {
+        self.equal_memory.is_some()
+    }
+
     pub(crate) fn threads(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         self.threads.map_or_else(cores, usize::from)
@@ -244,6 +284,18 @@ impl FromStr for Size {
         match size {
             Self::Plain(0) | Self::Bytes(0) => Err("a cache of size 0 holds nothing".to_owned()),
             size => Ok(size),
+        }
+    }
+}
+
+impl FromStr for ObjectBytes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            _ if text == "own" => Ok(Self::Own),
+            Ok(bytes) if bytes > 0 => Ok(Self::Each(bytes)),
+            _ => Err("an object takes a number of bytes above 0".to_owned()),
         }
     }
 }

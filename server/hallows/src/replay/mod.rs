@@ -26,7 +26,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), Failure> {
         let trace = args.open(origin).map_err(|error| failure(&error))?;
         let of_trace = replay_one(args, &trace, &progress)?;
         progress.finish_and_clear();
-        table::trace(&mut text, &trace, &of_trace);
+        table::trace(&mut text, &trace, &of_trace, args.counts_metadata());
         rows.extend(of_trace);
     }
     if let Some(file) = &args.svg {
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), Failure> {
         return if args.json {
             stdout::json(&gains)
         } else {
-            stdout::write(table::gains(&gains).as_bytes())
+            stdout::write(table::gains(&gains, args.counts_metadata()).as_bytes())
         };
     }
     if args.json {
@@ -53,10 +53,14 @@ fn replay_one(
     progress: &ProgressBar,
 ) -> Result<Vec<Row>, Failure> {
     let capacities = args.capacities(trace)?;
+    let object_bytes = args.object_bytes(trace)?;
     let policies = args.policies();
     let of_policy = |policy| {
         let capacities = capacities.iter();
-        capacities.map(move |&capacity| Job { policy, capacity })
+        capacities.map(move |&memory| Job {
+            policy,
+            capacity: object_bytes.map_or(memory, |bytes| memory.less_metadata(policy, bytes)),
+        })
     };
     let jobs: Vec<Job> = policies.into_iter().flat_map(of_policy).collect();
     progress.set_length(trace.len() * jobs.len() as u64);

@@ -25,6 +25,7 @@ fn help_names_every_flag_policy_and_format() {
         "--format",
         "--columns",
         "--against-fifo",
+        "--equal-memory",
         "--json",
         "--svg",
         "--threads",
@@ -160,6 +161,26 @@ fn sizes_that_are_numbers_of_objects_are_common_to_all_traces() {
 }
 
 #[test]
+fn with_equal_memory_a_policy_holds_fewer_objects_by_what_its_metadata_takes() {
+    let flags = ["--capacity", "300", "--policy", "fifo,lru,sieve"];
+    let capacities = |more: &[&str]| {
+        let rows = rows(&[&[LOOP][..], &flags, more].concat());
+        let capacities = rows.iter().map(|row| row["capacity"].as_u64());
+        capacities.collect::<Option<Vec<_>>>().expect("numbers")
+    };
+    assert_eq!(capacities(&[]), [300, 300, 300]);
+    // Two links of four bytes beside objects of eight; SIEVE has a bit more.
+    assert_eq!(capacities(&["--equal-memory=8"]), [300, 150, 148]);
+    // Generated objects have one byte of their own.
+    assert_eq!(capacities(&["--bytes", "--equal-memory"]), [300, 33, 32]);
+    let table = run(&["replay", LOOP, "--policy", "lru", "--equal-memory=8"]).1;
+    assert!(
+        table.contains("B/object") && table.contains(" 8.0"),
+        "{table}"
+    );
+}
+
+#[test]
 fn trails_are_reported_by_their_prefetches() {
     let policies = [
         "--capacity",
@@ -198,6 +219,8 @@ fn files_are_read_by_columns_and_in_bytes_and_curves_are_drawn() {
         (&found[0]["trace"], &found[0]["capacity"]),
         (&"disk".into(), &1_024.into())
     );
+    let missed = found[0]["byte_miss_ratio"].as_f64().expect("a number");
+    assert!(missed > 0.0 && missed < 1.0, "{missed}");
     let drawn = std::fs::read_to_string(&svg).expect("a picture");
     assert!(drawn.contains("<svg") && drawn.contains("arc"), "{drawn}");
 }
@@ -215,6 +238,9 @@ fn what_is_wrong_exits_with_its_status_and_says_what_would_be_right() {
         (&[LOOP, "--capacity", "many"], 2, "64MiB"),
         (&[LOOP, "--capacity", "1MiB"], 2, "--bytes"),
         (&[LOOP, "--columns", "2"], 2, "id=2,size=3"),
+        (&[LOOP, "--equal-memory"], 2, "--equal-memory=100"),
+        (&[LOOP, "--equal-memory=0"], 2, "above 0"),
+        (&[LOOP, "--bytes", "--equal-memory=9"], 2, "--bytes"),
         (&[LOOP, "--format", "xml"], 2, "oracle-general"),
         (&["gen:spiral"], 1, "loop, scan, zipf, shift and visits"),
         (&["missing.zst"], 1, "missing.zst"),

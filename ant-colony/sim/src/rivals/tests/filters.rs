@@ -184,10 +184,6 @@ fn two_q(capacity: usize) -> Model {
             input.push(key);
             return false;
         }
-        // The main list keeps to its share also where new objects do not use theirs.
-        while !main.is_empty() && main.len() >= capacity - capacity / 4 {
-            main.remove(0);
-        }
         main.push(key);
         false
     })

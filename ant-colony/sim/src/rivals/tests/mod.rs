@@ -78,7 +78,9 @@ fn follows(name: &str, model: fn(usize) -> Model) {
     for (seed, &capacity) in (0..30).flat_map(|seed| CAPACITIES.iter().map(move |c| (seed, c))) {
         let setting = Setting {
             capacity: capacity as u64,
+            unit: Unit::Objects,
             objects: OBJECTS as u32,
+            expected: capacity,
             future: None,
         };
         let mut rival = (policy(name).expect(name).build)(&setting);
@@ -236,7 +238,7 @@ fn belady_has_the_fewest_misses_that_any_evictions_can_have() {
 }
 
 /// All that fetch only what they are asked for.
-const RIVALS: [&str; 13] = [
+const RIVALS: [&str; 14] = [
     "fifo",
     "lru",
     "clock",
@@ -246,6 +248,7 @@ const RIVALS: [&str; 13] = [
     "lirs",
     "wtinylfu",
     "s3fifo",
+    "s3fifo-adaptive",
     "qdlp",
     "sieve",
     "clock2qplus",
