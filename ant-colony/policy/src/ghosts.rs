@@ -21,6 +21,10 @@ const STAMPS_PER_ROUND: u64 = 4096;
 pub(crate) struct Ghosts {
     slots: Vec<u32>,
     inserted: u64,
+    /// The stamp of what is inserted now.
+    now: u16,
+    /// Insertions until the next stamp.
+    left: u64,
     stamp_every: u64,
     horizon: u64,
 }
@@ -37,9 +41,42 @@ impl Ghosts {
         Self {
             slots: vec![0; slots],
             inserted: 0,
-            stamp_every: (slots as u64 / STAMPS_PER_ROUND).max(1),
+            now: 0,
+            left: stamp_every(slots),
+            stamp_every: stamp_every(slots),
             horizon: slots as u64,
         }
+    }
+
+    /// Makes the table one for `capacity` hashes or more, if it is smaller. What it remembers it still
+    /// does. (Where in a bucket's share of the hashes one was is not known: so each part of the share
+    /// gets all that the bucket had, and what is foreign there is the oldest some day.)
+    pub(crate) fn grow(&mut self, capacity: usize) {
+        if self.slots.is_empty() {
+            *self = Self::new(capacity);
+        }
+        let parts = capacity
+            .div_ceil(self.slots.len().max(1))
+            .next_power_of_two();
+        if parts == 1 {
+            return;
+        }
+        let slots = self.slots.len() * parts;
+        let (before, after) = (self.stamp_every, stamp_every(slots));
+        let restamp = |slot: u32| {
+            let age = u64::from(self.now.wrapping_sub(slot as u16)) * before / after;
+            let stamp = self.now.wrapping_sub(age as u16);
+            let is_free = slot == 0;
+            if is_free {
+                0
+            } else {
+                slot >> 16 << 16 | u32::from(stamp)
+            }
+        };
+        let buckets = self.slots.chunks(BUCKET);
+        let copies = buckets.flat_map(|bucket| core::iter::repeat_n(bucket, parts));
+        self.slots = copies.flatten().map(|slot| restamp(*slot)).collect();
+        (self.stamp_every, self.left) = (after, after);
     }
 
     /// Forget what left the cache more than `insertions` insertions ago.
@@ -53,22 +90,22 @@ impl Ghosts {
             return;
         };
         self.inserted += 1;
-        let now = self.stamp();
-        let print = fingerprint(hash);
-        let bucket = &mut self.slots[start..start + BUCKET];
-        let mut place = 0;
-        let mut oldest = 0;
-        for (i, &slot) in bucket.iter().enumerate() {
-            if slot == 0 || slot >> 16 == print {
-                place = i;
-                break;
-            }
-            let age = now.wrapping_sub(slot as u16);
-            if age >= oldest {
-                oldest = age;
-                place = i;
-            }
+        self.left -= 1;
+        if self.left == 0 {
+            self.now = self.now.wrapping_add(1);
+            self.left = self.stamp_every;
         }
+        let now = self.now;
+        let print = fingerprint(hash);
+        let bucket = self.bucket_at(start);
+        // A free slot and the same fingerprint are as old as can be: older than any other.
+        let age = |slot: u32| match slot == 0 || slot >> 16 == print {
+            true => 1 << 16,
+            false => u32::from(now.wrapping_sub(slot as u16)),
+        };
+        // Without a branch for each: which one it is cannot be foretold.
+        let oldest = (0..BUCKET).map(|i| age(bucket[i]) << 3 | i as u32).max();
+        let place = oldest.unwrap_or(0) as usize % BUCKET;
         bucket[place] = print << 16 | u32::from(now);
     }
 
@@ -77,18 +114,24 @@ impl Ghosts {
     pub(crate) fn take(&mut self, hash: u64) -> Option<u64> {
         // Before anything was evicted, the table is not touched: it may be large.
         let start = self.bucket(hash).filter(|_| self.inserted > 0)?;
-        let now = self.stamp();
+        let now = self.now;
         let print = fingerprint(hash);
-        let slot = self.slots[start..start + BUCKET]
-            .iter_mut()
-            .find(|slot| **slot >> 16 == print)?;
-        let age = u64::from(now.wrapping_sub(*slot as u16)) * self.stamp_every;
-        *slot = 0;
+        let bucket = self.bucket_at(start);
+        let matching = (0..BUCKET).map(|i| usize::from(bucket[i] >> 16 == print) << i);
+        // Mostly there is none: one branch says so.
+        let matching: usize = matching.sum();
+        if matching == 0 {
+            return None;
+        }
+        let slot = &mut bucket[matching.trailing_zeros() as usize];
+        let stamp = core::mem::take(slot) as u16;
+        let age = u64::from(now.wrapping_sub(stamp)) * self.stamp_every;
         (age < self.horizon).then_some(age)
     }
 
-    fn stamp(&self) -> u16 {
-        (self.inserted / self.stamp_every) as u16
+    fn bucket_at(&mut self, start: usize) -> &mut [u32; BUCKET] {
+        let bucket = self.slots[start..].first_chunk_mut();
+        bucket.expect("buckets are whole")
     }
 
     fn bucket(&self, hash: u64) -> Option<usize> {
@@ -97,6 +140,11 @@ impl Ghosts {
         let position = (hash >> 20) & 0xffff_ffff;
         (buckets > 0).then(|| ((position * buckets) >> 32) as usize * BUCKET)
     }
+}
+
+/// Insertions that get the same stamp, in a table of so many slots.
+fn stamp_every(slots: usize) -> u64 {
+    (slots as u64 / STAMPS_PER_ROUND).max(1)
 }
 
 /// Never zero, so that a zero slot is an empty one.
@@ -159,6 +207,31 @@ mod tests {
             .filter(|&i| ghosts.take(hash(i)).is_some())
             .count();
         assert!(wrong < 50, "{wrong} of 100,000 strangers matched");
+    }
+
+    #[test]
+    fn a_table_that_grows_remembers_what_it_did_and_when() {
+        for capacity in [8, 4096, 100_000] {
+            let mut ghosts = Ghosts::new(capacity);
+            let count = capacity as u64;
+            (0..count).for_each(|i| ghosts.insert(hash(i)));
+            let newest = (count - count / 8..count).map(hash);
+            let before = newest.clone().filter(|&i| {
+                let mut copy = Ghosts {
+                    slots: ghosts.slots.clone(),
+                    ..ghosts
+                };
+                copy.take(i).is_some()
+            });
+            let before = before.count();
+            ghosts.grow(5 * capacity);
+            ghosts.set_horizon(5 * capacity);
+            assert_eq!(ghosts.slots.len(), 8 * capacity);
+            let ages: Vec<u64> = newest.filter_map(|i| ghosts.take(i)).collect();
+            assert_eq!(ages.len(), before);
+            let bound = count / 8 + 2 * stamp_every(8 * capacity);
+            assert!(ages.iter().all(|&age| age <= bound), "{ages:?}");
+        }
     }
 
     #[test]

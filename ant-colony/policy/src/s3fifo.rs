@@ -62,6 +62,14 @@ impl Policy {
         policy
     }
 
+    /// Lets the policy remember `ghosts` evicted objects or more, if it remembers fewer. It forgets
+    /// nothing.
+    pub fn grow(&mut self, ghosts: usize) {
+        self.ghosts.grow(ghosts);
+        self.main_ghosts.grow(ghosts / Self::EARLY_SHARE);
+        self.set_objects(ghosts);
+    }
+
     /// Memory that a policy with `ghosts` takes beside itself.
     #[must_use]
     pub const fn bytes(ghosts: usize) -> usize {
