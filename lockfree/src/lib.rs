@@ -22,6 +22,7 @@ pub mod mpmc;
 pub mod mpsc;
 pub mod reply;
 pub mod sequenced;
+pub mod slab_map;
 pub mod spsc;
 mod sync;
 pub mod wait;

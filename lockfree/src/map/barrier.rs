@@ -50,7 +50,7 @@ pub(super) fn light() {
 /// The half that waits for the other processors; also a sequentially consistent fence. False if the
 /// kernel refuses, which it may do in a process that was forked or has been locked up since: then it
 /// is no fence for who uses the light half.
-pub(super) fn heavy() -> bool {
+pub(crate) fn heavy() -> bool {
     fence(SeqCst);
     #[cfg(test)]
     if REFUSED.get() {

@@ -18,7 +18,7 @@ pub(super) fn light() {
 }
 
 /// True: it is a fence.
-pub(super) fn heavy() -> bool {
+pub(crate) fn heavy() -> bool {
     fence(SeqCst);
     true
 }

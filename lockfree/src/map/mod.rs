@@ -136,14 +136,14 @@ mod array;
     target_os = "linux",
     not(any(feature = "loom", feature = "shuttle", miri))
 ))]
-mod barrier;
+pub(crate) mod barrier;
 #[cfg(not(all(
     feature = "std",
     target_os = "linux",
     not(any(feature = "loom", feature = "shuttle", miri))
 )))]
 #[path = "full_barrier.rs"]
-mod barrier;
+pub(crate) mod barrier;
 mod batch;
 mod bucket;
 mod count;
@@ -164,7 +164,7 @@ mod owner;
 )))]
 #[path = "no_owner.rs"]
 mod owner;
-mod reclaim;
+pub(crate) mod reclaim;
 mod stripe;
 mod table;
 mod visit;
@@ -179,6 +179,7 @@ use self::grow::{GROW_EVERY, buckets_for};
 pub use self::hashed::Taken;
 pub use self::layout::{Boxed, Inline, Layout, Word};
 use self::layout::{Entry, Find};
+pub(crate) use self::table::prefetch;
 use self::table::{Search, Spot, Table};
 use self::visit::Visit;
 use crate::sync::atomic::{Ordering::Relaxed, Ordering::Release};

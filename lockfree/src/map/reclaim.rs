@@ -113,7 +113,8 @@ impl<T> Deref for Node<T> {
     }
 }
 
-/// All slots and all retired nodes of one map.
+/// All slots and all retired nodes of one map. (The [slab map](crate::slab_map) has lists of its own,
+/// and uses only the slots, for addresses that are no nodes.)
 pub struct Domain<T> {
     owned: [Own<T>; OWNERS],
     shared: Shared<T>,
@@ -125,7 +126,7 @@ pub struct Domain<T> {
 struct Padded<T>(T);
 
 impl<T> Domain<T> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             owned: slots::owned(),
             shared: Shared::new(),
@@ -136,7 +137,7 @@ impl<T> Domain<T> {
     /// Shows that `node` is being read; the caller has yet to find out whether it still is in
     /// the map.
     #[inline(always)]
-    pub(super) fn protect(&self, node: *mut Node<T>) -> Shown<'_, T> {
+    pub(crate) fn protect(&self, node: *mut Node<T>) -> Shown<'_, T> {
         let owned = Own::of(&self.owned).and_then(|own| own.show(node));
         Shown(match owned {
             Some(slot) => slot,
@@ -200,6 +201,19 @@ impl<T> Domain<T> {
             batch.put_back();
             return;
         }
+        let shown = self.shown();
+        for node in batch {
+            if shown.binary_search(&node).is_ok() {
+                retired.push(node);
+            } else {
+                // SAFETY: retired from a box; by the protocol nobody reads it or ever will.
+                drop(unsafe { Box::from_raw(node) });
+            }
+        }
+    }
+
+    /// What is shown, in order. To be asked after the heavy half.
+    pub(crate) fn shown(&self) -> Vec<*mut Node<T>> {
         let mut shown = Vec::new();
         let mut show = |slots: &[AtomicPtr<Node<T>>]| {
             let nodes = slots.iter().map(|slot| slot.load(Acquire));
@@ -212,14 +226,7 @@ impl<T> Domain<T> {
             blocks = block.next();
         }
         shown.sort_unstable();
-        for node in batch {
-            if shown.binary_search(&node).is_ok() {
-                retired.push(node);
-            } else {
-                // SAFETY: retired from a box; by the protocol nobody reads it or ever will.
-                drop(unsafe { Box::from_raw(node) });
-            }
-        }
+        shown
     }
 
     fn lists(&self) -> impl Iterator<Item = &Retired<T>> {
@@ -238,7 +245,7 @@ impl<T> Drop for Domain<T> {
 }
 
 /// Calls `drop` for all; if it panics, for the rest all the same before the panic goes on.
-pub(super) fn drop_all<T>(all: impl Iterator<Item = T>, drop: impl Fn(T)) {
+pub(crate) fn drop_all<T>(all: impl Iterator<Item = T>, drop: impl Fn(T)) {
     struct Rest<I: Iterator<Item = T>, T, F: Fn(T)>(I, F);
     impl<I: Iterator<Item = T>, T, F: Fn(T)> Rest<I, T, F> {
         fn run(&mut self) {
@@ -256,7 +263,7 @@ pub(super) fn drop_all<T>(all: impl Iterator<Item = T>, drop: impl Fn(T)) {
 }
 
 /// A slot that shows the address of a node.
-pub(super) struct Shown<'d, T>(&'d AtomicPtr<Node<T>>);
+pub(crate) struct Shown<'d, T>(&'d AtomicPtr<Node<T>>);
 
 impl<'d, T> Shown<'d, T> {
     /// The node that is shown, which will not be freed as long as it is.

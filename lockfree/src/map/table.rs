@@ -438,7 +438,7 @@ const LINES_MAX: usize = 4;
 
 /// Asks the processor to bring the lines from `start` on into its cache.
 #[inline(always)]
-fn prefetch(start: *const u8, bytes: usize) {
+pub(crate) fn prefetch(start: *const u8, bytes: usize) {
     for line in 0..bytes.div_ceil(LINE_BYTES).min(LINES_MAX) {
         let line = start.wrapping_add(line * LINE_BYTES);
         #[cfg(all(target_arch = "x86_64", target_feature = "sse", not(miri)))]

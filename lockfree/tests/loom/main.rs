@@ -8,5 +8,6 @@ mod mpmc;
 mod mpsc;
 mod reply;
 mod sequenced;
+mod slab_map;
 mod spsc;
 mod wait;

@@ -12,4 +12,5 @@ mod mpmc;
 mod mpsc;
 mod reply;
 mod sequenced;
+mod slab_map;
 mod spsc;

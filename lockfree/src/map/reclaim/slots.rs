@@ -48,13 +48,23 @@ impl<T> Own<T> {
     /// Shows `node` in a free slot, if there is one. To be called by the owner.
     #[inline(always)]
     pub(super) fn show(&self, node: *mut Node<T>) -> Option<&Slot<T>> {
-        let slot = self
-            .slots
-            .iter()
-            .find(|slot| slot.load(Relaxed).is_null())?;
+        let first = &self.slots[0];
+        // Acquire: another thread may have freed it, if what was being read was sent there. Who sees
+        // only what is shown next must see that the other one has read.
+        let slot = if first.load(Acquire).is_null() {
+            first
+        } else {
+            self.another_free()?
+        };
         slot.store(node, Release);
         barrier::light();
         Some(slot)
+    }
+
+    #[cold]
+    fn another_free(&self) -> Option<&Slot<T>> {
+        let mut others = self.slots[1..].iter();
+        others.find(|slot| slot.load(Acquire).is_null())
     }
 }
 

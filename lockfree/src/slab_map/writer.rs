@@ -1,0 +1,434 @@
+//! The writer's end, and the books it keeps: which slots have entries, wait, or are free.
+//!
+//! Invariants: a slot is *live* (its number is in the index, its entry is whole), *taken* (a [`Taken`]
+//! says so, its entry is whole), *retired* (its entry is whole, readers may have it) or *free* (no
+//! entry, no reader). There is one writer for a map, so what it knows of the slots is so until it does
+//! something.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+use core::mem::{self, needs_drop};
+use core::ptr;
+
+use super::entries::Entries;
+use super::hazards::Note;
+use super::index::{First, Table};
+use super::{Pair, Shared, Slot};
+use crate::map::prefetch;
+use crate::map::reclaim::drop_all;
+use crate::sync::atomic::{AtomicU32, Ordering::Relaxed, Ordering::Release};
+use crate::sync::{Arc, MODELLED};
+
+/// How many wait at least before they are looked at.
+const BATCH_MIN: usize = if MODELLED {
+    1
+} else if cfg!(miri) {
+    8
+} else {
+    64
+};
+const BATCH_MAX: usize = 512;
+/// In between, one in this many of the entries.
+const BATCH_PART: usize = 16;
+
+/// The end that changes a map.
+pub struct Writer<K, V> {
+    shared: Arc<Shared<K, V>>,
+    books: Books,
+}
+
+#[derive(Default)]
+pub(super) struct Books {
+    /// A bit for each slot.
+    live: Vec<u64>,
+    /// How many bits are set.
+    len: usize,
+    /// Slots that were ever used, and number 0, which stands for none.
+    used: u32,
+    free: Vec<u32>,
+    retired: Vec<u32>,
+    /// Those that were retired before the note.
+    noted: Vec<u32>,
+    note: Note,
+    /// At how many retired ones they are looked at.
+    collect_at: usize,
+    /// Buckets of the previous table that have been moved.
+    moved: usize,
+    /// Tables that were replaced. (Addresses, for readers have them as well.)
+    former: Vec<Former>,
+}
+
+struct Former(*mut Table);
+
+// SAFETY: a table is atomics.
+unsafe impl Send for Former {}
+// SAFETY: as above.
+unsafe impl Sync for Former {}
+
+impl Drop for Former {
+    fn drop(&mut self) {
+        // SAFETY: came from a box; books are dropped when nobody reads any more.
+        drop(unsafe { Box::from_raw(self.0) });
+    }
+}
+
+impl Books {
+    #[inline]
+    fn is_live(&self, slot: u32) -> bool {
+        let word = self.live.get(slot as usize / 64);
+        word.is_some_and(|word| word >> (slot % 64) & 1 == 1)
+    }
+
+    #[inline]
+    fn set_live(&mut self, slot: u32, live: bool) {
+        let bit = 1 << (slot % 64);
+        let word = &mut self.live[slot as usize / 64];
+        *word = if live { *word | bit } else { *word & !bit };
+        self.len = if live { self.len + 1 } else { self.len - 1 };
+    }
+
+    /// The slots that are live or retired.
+    fn whole(&self) -> impl Iterator<Item = u32> {
+        let live = (0..self.used.max(1)).filter(|&slot| self.is_live(slot));
+        live.chain(self.noted.iter().chain(&self.retired).copied())
+    }
+
+    /// Drops all entries of a map that nobody uses any more.
+    pub(super) fn drop_all<T>(&self, entries: &Entries<T>) {
+        drop_all(self.whole(), |slot| {
+            // SAFETY: it has an entry, and is named once.
+            unsafe { ptr::drop_in_place(entries.at(slot)) };
+        });
+    }
+}
+
+/// An entry that was taken out of a map, and that readers may have. If this is dropped without being
+/// [retired](Writer::retire), the entry stays in memory for good.
+#[must_use = "to be retired"]
+pub struct Taken<K, V> {
+    slot: u32,
+    shared: Arc<Shared<K, V>>,
+}
+
+impl<K, V> Taken<K, V> {
+    fn entry(&self) -> &Pair<K, V> {
+        // SAFETY: whole, as long as it is not retired, which takes this.
+        unsafe { &*self.shared.entries.at(self.slot) }
+    }
+
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> &K {
+        &self.entry().key
+    }
+
+    /// The value.
+    #[must_use]
+    pub fn value(&self) -> &V {
+        &self.entry().value
+    }
+}
+
+/// Entries that nobody reads any more: to be dropped where no lock is held, for that runs their drops.
+#[must_use = "to be dropped without a lock"]
+pub struct Garbage<K, V>(#[expect(dead_code, reason = "only to be dropped")] Vec<Pair<K, V>>);
+
+impl<K, V> Default for Garbage<K, V> {
+    /// Nothing.
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<K, V> Writer<K, V> {
+    pub(super) fn new(shared: Arc<Shared<K, V>>) -> Self {
+        let books = Books {
+            used: 1,
+            collect_at: BATCH_MIN,
+            ..Books::default()
+        };
+        Self { shared, books }
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.books.len
+    }
+
+    /// True if there is no entry.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The slot of the entry with this hash that `is` the one.
+    #[inline]
+    pub fn find(&self, hash: usize, mut is: impl FnMut(&K, &V) -> bool) -> Option<Slot> {
+        let mut look = |place: &AtomicU32| {
+            let slot = Slot::of(place.load(Relaxed))?;
+            let (key, value) = self.get(slot)?;
+            is(key, value).then_some(slot)
+        };
+        // SAFETY: null, or a table that stays until the map goes.
+        let previous = unsafe { self.table().previous.load(Relaxed).as_ref() };
+        match (previous, self.table().glance(hash)) {
+            (None, First::Nowhere) => None,
+            _ => (self.table().find(hash, &mut look)).or_else(|| previous?.find(hash, &mut look)),
+        }
+    }
+
+    /// The entry in a slot, if there is one.
+    #[must_use]
+    #[inline]
+    pub fn get(&self, slot: Slot) -> Option<(&K, &V)> {
+        self.books.is_live(slot.number()).then(|| {
+            // SAFETY: live, until this writer is changed.
+            let Pair { key, value } = unsafe { &*self.shared.entries.at(slot.number()) };
+            (key, value)
+        })
+    }
+
+    /// The slot that the next entry will be in: for who keeps something by the numbers of slots.
+    pub fn next_slot(&mut self) -> Slot {
+        if self.books.free.is_empty() {
+            let slot = self.another();
+            self.books.free.push(slot);
+        }
+        let next = self.books.free.last().copied();
+        next.and_then(Slot::of)
+            .expect("number 0 is never given out")
+    }
+
+    /// Asks the processor for what the removal of the entry in `slot` will need, and the entry.
+    #[inline]
+    pub fn prefetch(&self, hash: usize, slot: Slot) {
+        prefetch(self.shared.entries.at(slot.number()).cast(), 1);
+        self.table().prefetch(hash);
+    }
+
+    /// Adds an entry. No entry of the same key may be there; `hash_of` says the hash of any that is.
+    #[inline]
+    pub fn insert(
+        &mut self,
+        hash: usize,
+        key: K,
+        value: V,
+        hash_of: impl Fn(&K, &V) -> usize,
+    ) -> Slot {
+        self.grow(hash_of);
+        let slot = self.fill(key, value);
+        self.table().insert(hash, slot.number());
+        slot
+    }
+
+    /// Puts an entry in the place of the one in `slot`, which has the same key; none, and nothing is
+    /// changed, if there is no entry in it.
+    pub fn replace(
+        &mut self,
+        hash: usize,
+        slot: Slot,
+        key: K,
+        value: V,
+    ) -> Option<(Slot, Taken<K, V>)> {
+        if !self.books.is_live(slot.number()) {
+            return None;
+        }
+        let by = self.fill(key, value);
+        let replaced = self.in_tables(|table| table.replace(hash, slot.number(), by.number()));
+        assert!(replaced, "the hash of another key");
+        self.books.set_live(slot.number(), false);
+        Some((by, self.taken(slot)))
+    }
+
+    /// Takes the entry in `slot` out, if there is one.
+    pub fn take(&mut self, hash: usize, slot: Slot) -> Option<Taken<K, V>> {
+        self.unlink(hash, slot).then(|| self.taken(slot))
+    }
+
+    /// Takes the entry in `slot` out and retires it; false if there is none.
+    #[inline]
+    pub fn remove(&mut self, hash: usize, slot: Slot) -> bool {
+        let removed = self.unlink(hash, slot);
+        if removed {
+            self.books.retired.push(slot.number());
+        }
+        removed
+    }
+
+    /// Lets an entry's slot be used again, when nobody reads it any more.
+    ///
+    /// # Panics
+    /// If it is of another map.
+    pub fn retire(&mut self, taken: Taken<K, V>) {
+        let Taken { slot, shared } = taken;
+        let here = Arc::ptr_eq(&shared, &self.shared);
+        assert!(here, "taken out of another map");
+        self.books.retired.push(slot);
+    }
+
+    /// If enough entries wait: those that nobody reads. Else nothing.
+    #[inline]
+    pub fn collect(&mut self) -> Garbage<K, V> {
+        if self.books.retired.len() < self.books.collect_at {
+            return Garbage::default();
+        }
+        self.collect_now()
+    }
+
+    #[cold]
+    fn collect_now(&mut self) -> Garbage<K, V> {
+        let (books, shared) = (&mut self.books, &self.shared);
+        let batch = (books.len / BATCH_PART).clamp(BATCH_MIN, BATCH_MAX);
+        // If the kernel refuses, they wait until it permits it again, which is asked after as many more.
+        books.collect_at = books.retired.len() + batch;
+        let mut garbage = Vec::new();
+        if !books.noted.is_empty() {
+            let Some(shown) = shared.hazards.shown(books.note) else {
+                return Garbage(garbage);
+            };
+            let drops = needs_drop::<Pair<K, V>>();
+            garbage.reserve(if drops { books.noted.len() } else { 0 });
+            books.free.reserve(books.noted.len());
+            for slot in books.noted.drain(..) {
+                let entry = shared.entries.at(slot);
+                if shown.binary_search(&entry.cast()).is_ok() {
+                    books.retired.push(slot);
+                    continue;
+                }
+                if drops {
+                    // SAFETY: whole, and by the protocol nobody reads it or ever will.
+                    garbage.push(unsafe { entry.read() });
+                }
+                books.free.push(slot);
+            }
+        }
+        mem::swap(&mut books.noted, &mut books.retired);
+        books.note = shared.hazards.note();
+        books.collect_at = batch;
+        Garbage(garbage)
+    }
+
+    fn table(&self) -> &Table {
+        // SAFETY: the present table, replaced only by this writer.
+        unsafe { &*self.shared.present() }
+    }
+
+    /// Whether `f` does it in the present table, or else in the previous one.
+    #[inline(always)]
+    fn in_tables(&self, f: impl Fn(&Table) -> bool) -> bool {
+        // SAFETY: null, or a table that stays until the map goes.
+        let previous = unsafe { self.table().previous.load(Relaxed).as_ref() };
+        f(self.table()) || previous.is_some_and(f)
+    }
+
+    /// Writes an entry to a free slot, which counts as live then.
+    #[inline]
+    fn fill(&mut self, key: K, value: V) -> Slot {
+        let slot = match self.books.free.pop() {
+            Some(slot) => slot,
+            None => self.another(),
+        };
+        let books = &mut self.books;
+        // SAFETY: free, and only this writer takes free slots.
+        unsafe { self.shared.entries.at(slot).write(Pair { key, value }) };
+        books.set_live(slot, true);
+        Slot::of(slot).expect("number 0 is never given out")
+    }
+
+    /// A slot that was never used.
+    #[cold]
+    fn another(&mut self) -> u32 {
+        let books = &mut self.books;
+        let slot = books.used;
+        books.used = slot.checked_add(1).expect("fewer than 2^32 entries");
+        self.shared.entries.add(slot);
+        books.live.resize(slot as usize / 64 + 1, 0);
+        slot
+    }
+
+    /// Takes a live slot out of the index; false if it is not live.
+    #[inline(always)]
+    fn unlink(&mut self, hash: usize, slot: Slot) -> bool {
+        let live = self.books.is_live(slot.number());
+        if live {
+            let removed = self.in_tables(|table| table.remove(hash, slot.number()));
+            assert!(removed, "the hash of another key");
+            self.books.set_live(slot.number(), false);
+        }
+        live
+    }
+
+    /// The entry has left the index.
+    fn taken(&self, slot: Slot) -> Taken<K, V> {
+        let slot = slot.number();
+        let shared = self.shared.clone();
+        Taken { slot, shared }
+    }
+
+    /// Moves some buckets to a larger table, if there is one or must be.
+    #[inline]
+    fn grow(&mut self, hash_of: impl Fn(&K, &V) -> usize) {
+        let previous = self.table().previous.load(Relaxed);
+        if !previous.is_null() && !self.move_on(previous, hash_of) {
+            return;
+        }
+        if self.table().is_full(self.books.len + 1) {
+            let present = self.shared.present();
+            let next = Table::next(present, self.table().len());
+            self.books.former.push(Former(present));
+            self.books.moved = 0;
+            self.shared.table.store(Box::into_raw(next), Release);
+        }
+    }
+
+    /// Moves the next buckets; true if those were the last.
+    #[cold]
+    fn move_on(&mut self, previous: *mut Table, hash_of: impl Fn(&K, &V) -> usize) -> bool {
+        // SAFETY: not null, and tables stay until the map goes.
+        let previous = unsafe { &*previous };
+        let hash_of = |slot| {
+            let entry = Slot::of(slot).and_then(|slot| self.get(slot));
+            let (key, value) = entry.expect("the index names entries");
+            hash_of(key, value)
+        };
+        let moved = (self.table()).take_from(previous, self.books.moved, hash_of);
+        self.books.moved = moved;
+        let done = moved == previous.len();
+        if done {
+            self.table().previous.store(ptr::null_mut(), Release);
+        }
+        done
+    }
+}
+
+impl<K, V> Drop for Writer<K, V> {
+    fn drop(&mut self) {
+        let books = mem::take(&mut self.books);
+        // SAFETY: only the one writer writes here, once, and nobody reads before the map goes.
+        self.shared
+            .left
+            .with_mut(|left| unsafe { *left = Some(books) });
+    }
+}
+
+impl<K, V> fmt::Debug for Writer<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer")
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<K, V> fmt::Debug for Taken<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Taken").finish_non_exhaustive()
+    }
+}
+
+impl<K, V> fmt::Debug for Garbage<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Garbage").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,230 @@
+//! The slab map on the processor's own atomics: against a plain map, and readers beside the writer.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::thread;
+
+use hallows_lockfree::slab_map::{Hazards, Reader, Slot, Taken, Writer, slab_map};
+
+/// A hash that makes some keys meet.
+fn hash(key: u64) -> usize {
+    (key / 3).wrapping_mul(0x9E37_79B9_7F4A_7C15) as usize
+}
+
+fn hash_of<V>(key: &u64, _: &V) -> usize {
+    hash(*key)
+}
+
+fn find<V: Clone>(reader: &Reader<u64, V>, key: u64) -> Option<V> {
+    let found = reader.find(hash(key), |known, _| *known == key);
+    found.map(|found| found.value().clone())
+}
+
+fn slot<V>(writer: &Writer<u64, V>, key: u64) -> Option<Slot> {
+    writer.find(hash(key), |known, _| *known == key)
+}
+
+/// Sets the value of a key, as the map's user does.
+fn set<V>(writer: &mut Writer<u64, V>, key: u64, value: V) {
+    match slot(writer, key) {
+        None => {
+            writer.insert(hash(key), key, value, hash_of);
+        }
+        Some(slot) => {
+            let (_, taken) = writer.replace(hash(key), slot, key, value).expect("there");
+            writer.retire(taken);
+        }
+    }
+    drop(writer.collect());
+}
+
+fn remove<V>(writer: &mut Writer<u64, V>, key: u64) -> bool {
+    let removed = slot(writer, key).is_some_and(|slot| writer.remove(hash(key), slot));
+    drop(writer.collect());
+    removed
+}
+
+/// Marsaglia's xorshift64.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 32) % bound
+    }
+}
+
+#[test]
+fn it_does_what_a_plain_map_does_while_it_grows_and_shrinks() {
+    let (mut writer, reader) = slab_map(&Hazards::new());
+    let (mut model, mut random) = (HashMap::new(), Random(1));
+    let (keys, rounds) = if cfg!(miri) {
+        (60, 300)
+    } else {
+        (3_000, 60_000)
+    };
+    for round in 0..rounds {
+        let key = random.below(keys);
+        // In turn mostly insertions and mostly removals.
+        if random.below(8) < [6, 2][(round * 4 / rounds % 2) as usize] {
+            set(&mut writer, key, round.to_string());
+            model.insert(key, round.to_string());
+        } else {
+            assert_eq!(remove(&mut writer, key), model.remove(&key).is_some());
+        }
+        assert_eq!(writer.len(), model.len());
+        let key = random.below(keys);
+        assert_eq!(find(&reader, key), model.get(&key).cloned());
+        assert_eq!(slot(&writer, key).is_some(), model.contains_key(&key));
+    }
+    for key in 0..keys {
+        assert_eq!(find(&reader, key), model.get(&key).cloned());
+    }
+}
+
+/// Counts how many there are.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, SeqCst);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        assert_ne!(self.0.fetch_sub(1, SeqCst), 0, "dropped twice");
+    }
+}
+
+#[test]
+fn every_value_is_dropped_once_and_few_wait_for_that() {
+    let count = Arc::default();
+    let (mut writer, reader) = slab_map(&Hazards::new());
+    let rounds = if cfg!(miri) { 100 } else { 10_000 };
+    for round in 0..rounds {
+        set(&mut writer, round % 10, Counted::new(&count));
+        assert!(count.load(SeqCst) <= 10 + 2 * 64 + 1);
+    }
+    assert!(remove(&mut writer, 3));
+    drop(writer);
+    assert!(reader.find(hash(4), |key, _| *key == 4).is_some());
+    drop(reader);
+    assert_eq!(count.load(SeqCst), 0);
+}
+
+#[test]
+fn what_is_being_read_stays_and_keeps_its_slot_and_nothing_else_does() {
+    let count = Arc::default();
+    let (mut writer, reader) = slab_map(&Hazards::new());
+    set(&mut writer, 0, Counted::new(&count));
+    let found = reader.find(hash(0), |key, _| *key == 0).expect("there");
+    for _ in 0..1_000 {
+        set(&mut writer, 0, Counted::new(&count));
+        assert_ne!(slot(&writer, 0), Some(found.slot()));
+    }
+    assert_eq!(*found.key(), 0);
+    assert!(count.load(SeqCst) <= 2 + 2 * 64 + 1);
+    assert!(found.value().0.load(SeqCst) > 0);
+}
+
+#[test]
+fn more_entries_can_be_read_at_once_than_a_thread_has_hazard_slots() {
+    let (mut writer, reader) = slab_map(&Hazards::new());
+    (0..200).for_each(|key| set(&mut writer, key, key.to_string()));
+    let found: Vec<_> = (0..200)
+        .filter_map(|key| reader.find(hash(key), |known, _| *known == key))
+        .collect();
+    for key in 0..200 {
+        assert!(remove(&mut writer, key));
+    }
+    (200..600).for_each(|key| set(&mut writer, key, key.to_string()));
+    for (key, found) in found.iter().enumerate() {
+        assert_eq!(*found.value(), key.to_string());
+    }
+}
+
+#[test]
+fn what_was_taken_can_be_read_until_it_is_retired_and_by_its_own_map_only() {
+    let (mut writer, reader) = slab_map(&Hazards::new());
+    let (mut stranger, _) = slab_map(&Hazards::new());
+    set(&mut writer, 1, "one".to_owned());
+    let take = |writer: &mut Writer<u64, String>, key| -> Option<Taken<u64, String>> {
+        let slot = slot(writer, key)?;
+        writer.take(hash(key), slot)
+    };
+    let taken = take(&mut writer, 1).expect("there");
+    assert_eq!(find(&reader, 1), None);
+    (2..1_000).for_each(|key| set(&mut writer, key, key.to_string()));
+    assert_eq!((*taken.key(), taken.value().as_str()), (1, "one"));
+    writer.retire(taken);
+    let taken = take(&mut writer, 2).expect("there");
+    set(&mut stranger, 2, String::new());
+    let retired = catch_unwind(AssertUnwindSafe(|| stranger.retire(taken)));
+    assert!(retired.is_err());
+    assert_eq!(take(&mut writer, 2).map(|_| ()), None);
+}
+
+#[test]
+fn a_comparison_that_panics_lets_go_of_what_it_was_shown() {
+    let count = Arc::default();
+    let (mut writer, reader) = slab_map(&Hazards::new());
+    set(&mut writer, 1, Counted::new(&count));
+    for _ in 0..20 {
+        let looks = || reader.find(hash(1), |_, _| panic!("by design")).is_some();
+        assert!(catch_unwind(AssertUnwindSafe(looks)).is_err());
+    }
+    assert!(remove(&mut writer, 1));
+    for key in 0..300 {
+        set(&mut writer, key % 3, Counted::new(&count));
+    }
+    assert!(count.load(SeqCst) <= 3 + 2 * 64 + 1);
+}
+
+/// Readers on several threads find keys that stay, whatever else comes, goes, and grows.
+#[test]
+fn keys_that_stay_are_found_by_all_beside_a_writer() {
+    let (stays, comes, rounds) = if cfg!(miri) {
+        (10, 40, 300)
+    } else {
+        (500, 20_000, 300_000)
+    };
+    let (mut writer, reader) = slab_map(&Hazards::new());
+    (0..stays).for_each(|key| set(&mut writer, key, vec![key, 0]));
+    let writing = AtomicBool::new(true);
+    thread::scope(|scope| {
+        for seed in 1..=2 {
+            let (reader, writing) = (&reader, &writing);
+            scope.spawn(move || {
+                let mut random = Random(seed);
+                let mut seen = vec![0; stays as usize];
+                while writing.load(SeqCst) {
+                    let key = random.below(stays + comes);
+                    let found = find(reader, key);
+                    assert!(key >= stays || found.is_some(), "{key} is missing");
+                    let Some(value) = found else { continue };
+                    assert_eq!(value[0], key);
+                    if let Some(seen) = seen.get_mut(key as usize) {
+                        assert!(value[1] >= *seen, "an older value after a newer");
+                        *seen = value[1];
+                    }
+                }
+            });
+        }
+        let mut random = Random(7);
+        for round in 1..=rounds {
+            let key = random.below(stays + comes);
+            if key < stays || random.below(3) > 0 {
+                set(&mut writer, key, vec![key, round]);
+            } else {
+                remove(&mut writer, key);
+            }
+        }
+        writing.store(false, SeqCst);
+    });
+}
