@@ -6,14 +6,14 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
-use hallows_lockfree::map::Map;
+use hallows_lockfree::slab_map::Hazards;
 
 use crate::RandomState;
 use crate::cache::{Cache, Weigher};
 use crate::departure::{Cause, Listener};
 use crate::expiry::{Clock, Expiry, Lifetime, SystemClock};
+use crate::places::Used;
 use crate::shard::Shard;
-use crate::slots::Used;
 
 /// Why a cache cannot be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -189,10 +189,12 @@ impl<K, V, S> Builder<K, V, S> {
         };
         let has_times =
             self.time_to_live.is_some() || self.time_to_idle.is_some() || self.lifetime.is_some();
+        let hazards = Hazards::new();
+        let shard = |index| Shard::new(part(limits, index, shards), has_times, &hazards);
         Ok(Cache {
-            index: Map::with_hasher(self.hasher),
+            hasher: self.hasher,
             shards: (0..shards)
-                .map(|index| CachePadded::new(Shard::new(part(limits, index, shards))))
+                .map(|index| CachePadded::new(shard(index)))
                 .collect(),
             weigher: self.weight.map(|(_, weigher)| weigher),
             expiry: has_times.then(|| Expiry {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{BuildHasher, Hash};
 
 use crossbeam_utils::CachePadded;
-use hallows_lockfree::map::Map;
+use hallows_lockfree::slab_map::{Found, Slot};
 
 use crate::RandomState;
 use crate::builder::Builder;
@@ -23,7 +23,7 @@ pub(crate) type Weigher<K, V> = dyn Fn(&K, &V) -> u64 + Send + Sync;
 /// Values are given out as clones: take a type that is cheap to clone, as an [`Arc`](std::sync::Arc)
 /// is, or read them in place with [`get_with`](Cache::get_with).
 pub struct Cache<K: Hash + Eq, V, S = RandomState> {
-    pub(crate) index: Map<K, Entry<V>, S>,
+    pub(crate) hasher: S,
     /// As many as a power of two.
     pub(crate) shards: Box<[CachePadded<Shard<K, V>>]>,
     pub(crate) weigher: Option<Box<Weigher<K, V>>>,
@@ -95,7 +95,7 @@ impl<K: Hash + Eq, V, S> Cache<K, V, S> {
 
     /// The shard of the keys with this hash.
     pub(crate) fn shard(&self, hash: usize) -> &Shard<K, V> {
-        // The index chooses by the low bits and tells apart by the high ones: these are neither.
+        // Its index chooses by the low bits and tells apart by the high ones: these are neither.
         &self.shards[(hash >> (usize::BITS / 2)) & (self.shards.len() - 1)]
     }
 
@@ -104,13 +104,24 @@ impl<K: Hash + Eq, V, S> Cache<K, V, S> {
         self.expiry.as_ref().map_or(0, Expiry::now)
     }
 
-    pub(crate) fn is_due(&self, entry: &Entry<V>, now: u64) -> bool {
-        let expiry = self.expiry.as_ref();
-        expiry.is_some_and(|expiry| expiry.is_due(&entry.times, now))
+    /// True if the entry in a slot has expired.
+    #[inline]
+    pub(crate) fn is_due(&self, shard: &Shard<K, V>, slot: Slot, now: u64) -> bool {
+        let (expiry, times) = (self.expiry.as_ref(), shard.times.as_ref());
+        (expiry.zip(times)).is_some_and(|(expiry, times)| expiry.is_due(times.at(slot), now))
     }
 }
 
 impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
+    #[inline]
+    pub(crate) fn hash<Q>(&self, key: &Q) -> usize
+    where
+        K: Borrow<Q>,
+        Q: Hash + ?Sized,
+    {
+        self.hasher.hash_one(key) as usize
+    }
+
     /// A clone of the value of `key`.
     #[inline]
     pub fn get<Q>(&self, key: &Q) -> Option<V>
@@ -130,7 +141,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let found = self.look(self.index.hash(key), key, f);
+        let found = self.look(self.hash(key), key, f);
         self.count_read(found.is_some());
         found
     }
@@ -141,10 +152,9 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let (hash, now) = (self.index.hash(key), self.now());
-        let is = |known: &K, _: &Entry<V>| known.borrow() == key;
-        let valid = |_: &K, entry: &Entry<V>| !self.is_due(entry, now);
-        self.index.find_with(hash, is, valid).unwrap_or(false)
+        let (hash, now) = (self.hash(key), self.now());
+        let found = self.find(hash, key);
+        found.is_some_and(|found| !self.is_due(self.shard(hash), found.slot(), now))
     }
 
     #[inline]
@@ -154,8 +164,19 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         }
     }
 
+    /// The entry of `key`, also if it has expired.
+    #[inline(always)]
+    pub(crate) fn find<Q>(&self, hash: usize, key: &Q) -> Option<Found<'_, K, Entry<V>>>
+    where
+        K: Borrow<Q>,
+        Q: Eq + ?Sized,
+    {
+        let entries = &self.shard(hash).entries;
+        entries.find(hash, |known, _| known.borrow() == key)
+    }
+
     /// Reads the value of `key`, and marks the entry.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn look<Q, R>(&self, hash: usize, key: &Q, f: impl FnOnce(&V) -> R) -> Option<R>
     where
         K: Borrow<Q>,
@@ -164,13 +185,13 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         if let Some(expiry) = &self.expiry {
             return self.look_in_time(expiry, hash, key, f);
         }
-        let is = |known: &K, _: &Entry<V>| known.borrow() == key;
-        self.index.find_with(hash, is, |_, entry| {
-            entry.mark.hit();
-            f(&entry.value)
-        })
+        let found = self.find(hash, key)?;
+        let entry = found.value();
+        entry.mark.hit();
+        Some(f(&entry.value))
     }
 
+    #[inline(never)]
     fn look_in_time<Q, R>(
         &self,
         expiry: &Expiry<K, V>,
@@ -183,16 +204,18 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         Q: Eq + ?Sized,
     {
         let now = expiry.now();
-        let is = |known: &K, _: &Entry<V>| known.borrow() == key;
-        let found = self.index.find_with(hash, is, |_, entry| {
-            if expiry.is_due(&entry.times, now) {
-                return Err(entry.id());
-            }
-            expiry.touch(&entry.times, now);
-            entry.mark.hit();
-            Ok(f(&entry.value))
-        })?;
-        found.map_err(|id| self.expire(hash, id, now)).ok()
+        let found = self.find(hash, key)?;
+        let entry = found.value();
+        let times = self.shard(hash).times.as_ref()?.at(found.slot());
+        if expiry.is_due(times, now) {
+            let place = entry.place;
+            drop(found);
+            self.expire(hash, place, now);
+            return None;
+        }
+        expiry.touch(times, now);
+        entry.mark.hit();
+        Some(f(&entry.value))
     }
 }
 

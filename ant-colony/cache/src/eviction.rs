@@ -5,9 +5,10 @@
 //! ends whatever it says, and names an entry that is there.
 
 use ant_colony_policy::{Fate, Policy, Queue};
+use hallows_lockfree::slab_map::Slot;
 
 use crate::entry::Mark;
-use crate::slots::{Id, Slots, Used};
+use crate::places::{Places, Used};
 
 /// The limit that has to be met.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +21,7 @@ pub(crate) struct Eviction {
     policy: Policy,
     /// How many the policy remembers of those that left; none before the first has.
     ghosts: usize,
-    slots: Slots,
+    places: Places,
     /// Where the search for what has expired goes on.
     hand: usize,
 }
@@ -33,91 +34,95 @@ impl Eviction {
         Self {
             policy: Policy::new(0),
             ghosts: 0,
-            slots: Slots::new(),
+            places: Places::new(),
             hand: 0,
         }
     }
 
-    pub(crate) const fn slots(&self) -> &Slots {
-        &self.slots
+    pub(crate) const fn places(&self) -> &Places {
+        &self.places
     }
 
     pub(crate) fn used(&self) -> Used {
-        self.slots.used_in_all()
+        self.places.used_in_all()
     }
 
-    /// A new entry.
-    pub(crate) fn enter(&mut self, hash: u64, weight: u64) -> Id {
+    /// A new entry; its place.
+    pub(crate) fn enter(&mut self, hash: u64, weight: u64) -> u32 {
         let queue = self.policy.on_insert(hash);
-        self.slots.add(hash, weight, queue)
+        self.places.add(hash, weight, queue)
     }
 
-    /// Another value for an entry.
-    pub(crate) fn renew(&mut self, id: Id, weight: u64) -> Id {
-        self.slots.renew(id, weight)
+    /// An entry has a value of this weight.
+    pub(crate) fn reweigh(&mut self, place: u32, weight: u64) {
+        self.places.reweigh(place, weight);
     }
 
-    /// An entry has left.
-    pub(crate) fn leave(&mut self, id: Id) {
-        self.slots.remove(id);
+    /// An entry's value is in the map.
+    pub(crate) fn settle(&mut self, place: u32, slot: Slot) {
+        self.places.set_slot(place, slot);
     }
 
-    /// The next to leave, with its hash, if there is an entry. `with_mark` calls the function with the
-    /// entry's mark; if it says none, the entry leaves at once.
-    pub(crate) fn victim(
+    /// An entry has left. Who is next in its queue, if that was the oldest: hash and slot.
+    pub(crate) fn leave(&mut self, place: u32) -> Option<(u64, Slot)> {
+        self.places.remove(place)
+    }
+
+    /// The next to leave, if there is an entry. `mark_of` knows the marks of entries; one without a
+    /// mark leaves at once.
+    pub(crate) fn victim<'m>(
         &mut self,
         limit: Limit,
-        mut with_mark: impl FnMut(u64, Id, &mut dyn FnMut(&Mark) -> Fate) -> Option<Fate>,
-    ) -> Option<(u64, Id)> {
+        mut mark_of: impl FnMut(Slot) -> Option<&'m Mark>,
+    ) -> Option<u32> {
         self.remember_enough();
         let mut looks = 0;
         loop {
             let queue = self.next_queue(limit);
-            let (hash, id) = (self.slots.oldest(queue)).or_else(|| {
+            let place = (self.places.oldest(queue)).or_else(|| {
                 let other = match queue {
                     Queue::Small => Queue::Main,
                     Queue::Main => Queue::Small,
                 };
-                self.slots.oldest(other)
+                self.places.oldest(other)
             })?;
-            let pressure = (looks / Self::LOOKS).min(usize::from(Policy::PRESSURE_MAX));
+            let pressure = (looks / Self::LOOKS).min(usize::from(Policy::PRESSURE_MAX)) as u8;
             looks += 1;
-            let policy = &mut self.policy;
-            let fate = with_mark(hash, id, &mut |mark| {
-                let fate = policy.on_reclaim(queue, mark.get(), hash, pressure as u8);
-                if let Fate::Keep { frequency, .. } = fate {
+            let Some(mark) = self.places.slot(place).and_then(&mut mark_of) else {
+                return Some(place);
+            };
+            let hash = self.places.hash(place);
+            match (self.policy).on_reclaim(queue, mark.get(), hash, pressure) {
+                Fate::Keep { queue, frequency } if pressure < Policy::PRESSURE_MAX => {
                     mark.set(frequency);
+                    self.places.requeue(place, queue);
                 }
-                fate
-            });
-            let pressed = pressure == usize::from(Policy::PRESSURE_MAX);
-            match fate {
-                Some(Fate::Keep { queue, .. }) if !pressed => self.slots.requeue(id, queue),
-                _ => return Some((hash, id)),
+                _ => return Some(place),
             }
         }
     }
 
     /// Lets the policy remember as many as there are entries. Where only their number is limited, that
     /// happens once: there are never more than when the first leaves. Where the weight is, they may
-    /// become lighter and so more; what the policy knew is lost then, each time that they are twice as
-    /// many.
+    /// become lighter and so more.
     fn remember_enough(&mut self) {
-        if self.slots.len() > self.ghosts {
-            let doubled = if self.ghosts == 0 { 0 } else { 2 * self.ghosts };
-            self.ghosts = self.slots.len().max(doubled);
-            self.policy = Policy::new(self.ghosts);
+        if self.places.len() > self.ghosts {
+            self.ghosts = self.places.len().max(2 * self.ghosts);
+            self.policy.grow(self.ghosts);
         }
     }
 
-    /// The entry in the next slot in turn, with its hash, if there is one.
-    pub(crate) fn next_in_turn(&mut self) -> Option<(u64, Id)> {
-        self.hand = (self.hand + 1) % self.slots.len().max(1);
-        self.slots.at(self.hand)
+    /// The entry in the next place in turn, if there is one.
+    pub(crate) fn next_in_turn(&mut self) -> Option<u32> {
+        self.hand = (self.hand + 1) % self.places.len().max(1);
+        self.places.at(self.hand)
     }
 
     fn next_queue(&self, limit: Limit) -> Queue {
-        let (small, main) = (self.slots.used(Queue::Small), self.slots.used(Queue::Main));
+        let (small, main) = (
+            self.places.used(Queue::Small),
+            self.places.used(Queue::Main),
+        );
         match limit {
             Limit::Count(capacity) => self.policy.next_victim(small.count, main.count, capacity),
             Limit::Weight(bound) => {
@@ -125,5 +130,44 @@ impl Eviction {
                 (self.policy).next_victim(units(small.weight), units(main.weight), units(bound))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ant_colony_policy::Frequency;
+
+    use super::*;
+
+    /// Lets the oldest go that nobody has asked for.
+    fn evict(eviction: &mut Eviction) -> u64 {
+        let mark = Mark::new(Frequency::ZERO);
+        let limit = Limit::Weight(1_000);
+        let victim = eviction.victim(limit, |_| Some(&mark)).expect("an entry");
+        let hash = eviction.places.hash(victim);
+        eviction.leave(victim);
+        hash
+    }
+
+    #[test]
+    fn what_has_left_is_known_also_when_more_and_lighter_entries_have_come() {
+        let mut eviction = Eviction::new();
+        let slots: Vec<_> = {
+            let (mut writer, _) = hallows_lockfree::slab_map::slab_map(&Default::default());
+            (0..1_000_u64)
+                .map(|i| writer.insert(i as usize, i, (), |i, ()| *i as usize))
+                .collect()
+        };
+        let hash = |i: u64| i.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let enter = |eviction: &mut Eviction, number: u64, weight| {
+            let place = eviction.enter(hash(number), weight);
+            eviction.settle(place, slots[number as usize]);
+        };
+        (0..10).for_each(|number| enter(&mut eviction, number, 100));
+        let left = evict(&mut eviction);
+        (10..1_000).for_each(|number| enter(&mut eviction, number, 1));
+        // Now far more ghosts are kept.
+        evict(&mut eviction);
+        assert_eq!(eviction.policy.on_insert(left), Queue::Main);
     }
 }

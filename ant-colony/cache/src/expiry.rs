@@ -1,10 +1,10 @@
 //! When entries expire, and by which clock.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use crate::entry::Times;
+use crate::times::Times;
 
 /// Tells the time. Tests use one that they can set.
 pub trait Clock: Send + Sync + 'static {
@@ -57,10 +57,8 @@ impl<K, V> Expiry<K, V> {
             (Some(own), Some(common)) => Some(own.min(common)),
             (own, common) => own.or(common),
         };
-        Times {
-            expires_at: life.map_or(u64::MAX, |life| now.saturating_add(nanos(life))),
-            touched_at: AtomicU64::new(now),
-        }
+        let expires_at = life.map_or(u64::MAX, |life| now.saturating_add(nanos(life)));
+        Times::new(expires_at, now)
     }
 
     pub(crate) fn is_due(&self, times: &Times, now: u64) -> bool {
@@ -68,7 +66,7 @@ impl<K, V> Expiry<K, V> {
             let touched_at: u64 = times.touched_at.load(Relaxed);
             touched_at.saturating_add(nanos(idle))
         });
-        now >= times.expires_at.min(idle_from)
+        now >= times.expires_at.load(Relaxed).min(idle_from)
     }
 
     /// An entry is read.

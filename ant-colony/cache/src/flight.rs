@@ -72,21 +72,25 @@ pub(crate) struct Ended<K, V> {
     _key: K,
 }
 
-/// The flights of a shard, by the hashes of their keys.
+/// The flights of a shard. Mostly there is one at a time, which needs no table; of the others, by the
+/// hashes of their keys.
 pub(crate) struct Flights<K, V> {
-    pending: HashTable<Pending<K, V>>,
+    one: Option<Pending<K, V>>,
+    others: HashTable<Pending<K, V>>,
     begun: u64,
 }
 
 impl<K, V> Flights<K, V> {
     pub(crate) const fn new() -> Self {
         Self {
-            pending: HashTable::new(),
+            one: None,
+            others: HashTable::new(),
             begun: 0,
         }
     }
 
     /// Leads or joins the flight of `key`. (`key` itself is given up only if a flight begins.)
+    #[inline]
     pub(crate) fn join(&mut self, hash: usize, key: &mut Option<K>) -> Option<Joined<V>>
     where
         K: Eq,
@@ -106,7 +110,11 @@ impl<K, V> Flights<K, V> {
                 waiting: 0,
                 flight: None,
             };
-            (self.pending).insert_unique(hash as u64, pending, Pending::table_hash);
+            if self.one.is_none() {
+                self.one = Some(pending);
+            } else {
+                (self.others).insert_unique(hash as u64, pending, Pending::table_hash);
+            }
             return Some(Joined::Lead(ticket));
         };
         if !pending.led {
@@ -138,16 +146,22 @@ impl<K, V> Flights<K, V> {
 
     /// Any key may be removed.
     pub(crate) fn detach_all(&mut self) {
-        for pending in &mut self.pending {
+        for pending in self.one.iter_mut().chain(&mut self.others) {
             pending.detached = true;
         }
     }
 
     /// The leader has loaded.
+    #[inline]
     pub(crate) fn end(&mut self, ticket: Ticket) -> Option<Ended<K, V>> {
         let is = |pending: &Pending<K, V>| pending.ticket == ticket;
-        let found = self.pending.find_entry(ticket.hash as u64, is).ok()?;
-        let (pending, _) = found.remove();
+        let pending = match self.one.take_if(|pending| is(pending)) {
+            Some(pending) => pending,
+            None => {
+                let found = self.others.find_entry(ticket.hash as u64, is).ok()?;
+                found.remove().0
+            }
+        };
         Some(Ended {
             flight: pending.flight,
             attached: !pending.detached,
@@ -185,13 +199,26 @@ impl<K, V> Flights<K, V> {
         K: Borrow<Q>,
         Q: Eq + ?Sized,
     {
-        self.pending.find_mut(hash as u64, |pending| {
+        self.find_by(hash, |pending| {
             pending.ticket.hash == hash && !pending.detached && pending.key.borrow() == key
         })
     }
 
     fn named(&mut self, ticket: Ticket) -> Option<&mut Pending<K, V>> {
-        (self.pending).find_mut(ticket.hash as u64, |pending| pending.ticket == ticket)
+        self.find_by(ticket.hash, |pending| pending.ticket == ticket)
+    }
+
+    #[inline]
+    fn find_by(
+        &mut self,
+        hash: usize,
+        is: impl Fn(&Pending<K, V>) -> bool,
+    ) -> Option<&mut Pending<K, V>> {
+        let one = self.one.as_mut().filter(|pending| is(pending));
+        if one.is_some() || self.others.is_empty() {
+            return one;
+        }
+        self.others.find_mut(hash as u64, is)
     }
 }
 
@@ -199,11 +226,12 @@ impl<K, V> Flights<K, V> {
 impl<K, V> Flights<K, V> {
     /// How many wait in all.
     pub(crate) fn waiting(&self) -> usize {
-        self.pending.iter().map(|pending| pending.waiting).sum()
+        let all = self.one.iter().chain(&self.others);
+        all.map(|pending| pending.waiting).sum()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.pending.is_empty()
+        self.one.is_none() && self.others.is_empty()
     }
 }
 

@@ -16,9 +16,10 @@
 //!
 //! # How it works
 //!
-//! - The [map](hallows_lockfree::map) finds entries without locks. Readers use it alone.
 //! - *Shards*, chosen by the hash, each have a lock under which all writes to their keys happen. A
 //!   shard has its part of the limits, and the queues of the eviction policy over its entries.
+//! - The [slab map](hallows_lockfree::slab_map) of a shard finds entries without the lock. Readers use it
+//!   alone. What enters takes the slot of what has left, so a miss allocates nothing.
 //! - The policy is [S3-FIFO](ant_colony_policy); it reads an entry's mark when the entry's turn to
 //!   leave has come, so hits need not tell it anything.
 //!
@@ -35,14 +36,14 @@
 //!    who waits tries. Writing or removing the key meanwhile is newer: what is loaded then goes to
 //!    those who wait and is not kept.
 //!
-//! Values that have left are dropped a little later, since readers may have them in hand: at most
-//! about three thousand wait, and those that were being read when it was last tried. A reader that stops
-//! for ever keeps what it reads, and nothing else.
+//! Values that have left are dropped a little later, since readers may have them in hand: of each shard
+//! at most 128 wait, or one in eight of its entries up to 1,024 if that is more; besides, those that were
+//! being read when it was last tried. A reader that stops for ever keeps what it reads, and nothing else.
 //!
-//! Readers say what they read in a slot that belongs to their thread, by one plain store; who frees
-//! makes the kernel execute the fences for them. So a hit has no atomic read-modify-write at all, on
-//! Linux and for up to 32 threads at a time; elsewhere, and in further threads, it has one. The
-//! [map](hallows_lockfree::map) says how, and why that is right.
+//! Readers say what they read in a hazard slot that belongs to their thread, by one plain store; who
+//! frees makes the kernel execute the fences for them, once for all shards. So a hit has no atomic
+//! read-modify-write at all, on Linux and for up to 32 threads at a time; elsewhere, and in further
+//! threads, it has one. The [slab map](hallows_lockfree::slab_map) says how, and why that is right.
 
 #![forbid(unsafe_code)]
 
@@ -54,9 +55,10 @@ mod eviction;
 mod expiry;
 mod flight;
 mod load;
+mod places;
 mod shard;
-mod slots;
 mod statistics;
+mod times;
 mod walk;
 mod write;
 

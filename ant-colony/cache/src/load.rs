@@ -6,8 +6,6 @@ use std::sync::Arc;
 use event_listener::{EventListener, Listener as _};
 
 use crate::cache::Cache;
-use crate::departure::Departed;
-use crate::entry::Entry;
 use crate::flight::{Flight, Joined, Ticket};
 
 impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
@@ -19,7 +17,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// ask for the same key: it would wait for itself.
     #[inline]
     pub fn get_or_insert_with(&self, key: K, load: impl FnOnce() -> V) -> V {
-        let hash = self.index.hash(&key);
+        let hash = self.hash(&key);
         match self.look_and_count(hash, &key) {
             Some(value) => value,
             None => self.load(hash, key, load),
@@ -43,7 +41,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     where
         F: Future<Output = Result<V, E>>,
     {
-        let hash = self.index.hash(&key);
+        let hash = self.hash(&key);
         if let Some(value) = self.look_and_count(hash, &key) {
             return Ok(value);
         }
@@ -76,9 +74,27 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// The value was not there a moment ago.
     #[inline(never)]
     fn load(&self, hash: usize, key: K, load: impl FnOnce() -> V) -> V {
-        let mut waiter: Option<Waiter<'_, K, V, S>> = None;
+        match self.ask(hash, &key) {
+            Asked::Lead(lead) => {
+                let value = load();
+                lead.finish(key, value)
+            }
+            asked => self.load_unless(asked, hash, key, load),
+        }
+    }
+
+    /// It may be there, or another one loads it.
+    #[cold]
+    fn load_unless<'c>(
+        &'c self,
+        mut asked: Asked<'c, K, V, S>,
+        hash: usize,
+        key: K,
+        load: impl FnOnce() -> V,
+    ) -> V {
+        let mut waiter: Option<Waiter<'c, K, V, S>> = None;
         loop {
-            match self.ask(hash, &key) {
+            match asked {
                 Asked::Value(value) => return value,
                 Asked::Again => {}
                 Asked::Lead(lead) => {
@@ -92,18 +108,21 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
                     }
                 }
             }
+            asked = self.ask(hash, &key);
         }
     }
 
     /// Leads or joins the flight of `key`, unless its value has come meanwhile.
+    #[inline]
     fn ask(&self, hash: usize, key: &K) -> Asked<'_, K, V, S> {
         let mut spare = Some(key.clone());
         let now = self.now();
-        let is = |known: &K, _: &Entry<V>| known == key;
-        let valid = |_: &K, entry: &Entry<V>| !self.is_due(entry, now);
-        let mut state = self.shard(hash).lock();
-        let has_come = self.index.find_with(hash, is, valid) == Some(true);
+        let shard = self.shard(hash);
+        let mut state = shard.lock();
+        let known = state.entries.find(hash, |known, _| known == key);
+        let has_come = known.is_some_and(|slot| !self.is_due(shard, slot, now));
         let joined = (!has_come).then(|| state.flights.join(hash, &mut spare));
+        let absent_at = known.is_none().then_some(state.insertions);
         drop(state);
         match joined.flatten() {
             None => match self.look(hash, key, V::clone) {
@@ -114,6 +133,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
                 cache: self,
                 hash,
                 ticket: Some(ticket),
+                absent_at,
             }),
             Some(Joined::Wait(ticket, flight, listener)) => Asked::Wait(Waiter {
                 cache: self,
@@ -140,38 +160,39 @@ struct Lead<'c, K: Hash + Eq, V, S> {
     hash: usize,
     /// None when it is done.
     ticket: Option<Ticket>,
+    /// How many insertions the shard had seen when the key was found missing; none if it had expired.
+    absent_at: Option<u64>,
 }
 
 impl<K: Hash + Eq, V: Clone, S: BuildHasher> Lead<'_, K, V, S> {
     /// Keeps the value and hands it to those who wait.
+    #[inline]
     fn finish(mut self, key: K, value: V) -> V {
         let cache = self.cache;
         let mut weighed = cache.weigh(self.hash, &key, value.clone()).ok();
         let now = cache.now();
-        let mut departed = Departed::new();
+        let mut departed = cache.departed();
         let mut landing = Landing(None);
         // Out here, for its drop, and that of a value that is not kept, may use the cache.
         let mut ended;
+        let shard = cache.shard(self.hash);
         {
-            let shard = cache.shard(self.hash);
             let mut state = shard.lock();
             ended = self.ticket.take().and_then(|t| state.flights.end(t));
             let attached = ended.as_ref().is_some_and(|ended| ended.attached);
             landing.0 = ended.as_mut().and_then(|ended| ended.flight.take());
             if attached && let Some(weighed) = weighed.take() {
-                cache.place(
-                    shard,
-                    &mut state,
-                    self.hash,
-                    key,
-                    weighed,
-                    now,
-                    &mut departed,
-                );
+                let (hash, state) = (self.hash, &mut *state);
+                if self.absent_at == Some(state.insertions) {
+                    cache.place_new(shard, state, hash, key, weighed, now, &mut departed);
+                } else {
+                    cache.place(shard, state, hash, key, weighed, now, &mut departed);
+                }
+                departed.collect(state);
             }
         }
         landing.land(&value);
-        cache.announce(departed);
+        cache.announce(shard, departed);
         value
     }
 }

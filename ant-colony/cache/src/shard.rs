@@ -5,17 +5,25 @@ use std::sync::atomic::{
     AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
 
+use crossbeam_utils::CachePadded;
+use hallows_lockfree::slab_map::{Hazards, Reader, Writer, slab_map};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::departure::Cause;
+use crate::entry::Entry;
 use crate::eviction::{Eviction, Limit};
 use crate::flight::Flights;
-use crate::slots::{Slots, Used};
+use crate::places::{Places, Used};
 use crate::statistics::Statistics;
+use crate::times::TimesOfSlots;
 
 pub(crate) struct Shard<K, V> {
+    /// Finds entries without the lock. On a cache line that writers leave alone.
+    pub(crate) entries: CachePadded<Reader<K, Entry<V>>>,
     state: Mutex<State<K, V>>,
-    /// What is in the shard, and never more than that is in the index; written under the lock.
+    /// If entries expire.
+    pub(crate) times: Option<TimesOfSlots>,
+    /// What is in the shard, and never less than can be found; written under the lock.
     count: AtomicUsize,
     weight: AtomicU64,
     limits: Used,
@@ -23,6 +31,7 @@ pub(crate) struct Shard<K, V> {
 }
 
 pub(crate) struct State<K, V> {
+    pub(crate) entries: Writer<K, Entry<V>>,
     pub(crate) eviction: Eviction,
     pub(crate) flights: Flights<K, V>,
     pub(crate) insertions: u64,
@@ -30,15 +39,19 @@ pub(crate) struct State<K, V> {
 }
 
 impl<K, V> Shard<K, V> {
-    pub(crate) fn new(mut limits: Used) -> Self {
-        limits.count = limits.count.min(Slots::LEN_MAX);
+    pub(crate) fn new(mut limits: Used, has_times: bool, hazards: &Hazards) -> Self {
+        limits.count = limits.count.min(Places::LEN_MAX);
+        let (writer, reader) = slab_map(hazards);
         Self {
+            entries: CachePadded::new(reader),
             state: Mutex::new(State {
+                entries: writer,
                 eviction: Eviction::new(),
                 flights: Flights::new(),
                 insertions: 0,
                 departed: [0; Cause::COUNT],
             }),
+            times: has_times.then(TimesOfSlots::default),
             count: AtomicUsize::new(0),
             weight: AtomicU64::new(0),
             limits,
@@ -66,7 +79,7 @@ impl<K, V> Shard<K, V> {
         self.weight.load(Acquire)
     }
 
-    /// Makes known how much is in the shard: before an entry enters the index, after one has left.
+    /// Makes known how much is in the shard: before an entry enters, after one has left.
     pub(crate) fn publish(&self, state: &State<K, V>) {
         let used = state.eviction.used();
         self.count.store(used.count, Release);

@@ -5,15 +5,14 @@ use std::hash::{BuildHasher, Hash};
 use std::vec;
 
 use crate::cache::Cache;
-use crate::departure::{Cause, Departed};
+use crate::departure::Cause;
 use crate::entry::Entry;
-use crate::slots::Id;
 
 /// A position between places.
 #[derive(Clone, Copy, Debug, Default)]
 struct Position {
     shard: usize,
-    slot: usize,
+    place: usize,
 }
 
 impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
@@ -48,15 +47,16 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     /// Removes all entries whose time has passed: for who wants their room, or to hear of them, early.
     pub fn remove_expired(&self) {
         let now = self.now();
-        self.for_each_place(|hash, id| {
-            let mut departed = Departed::new();
+        self.for_each_place(|hash, place| {
+            let shard = self.shard(hash);
+            let mut departed = self.departed();
             {
                 // Looked at under the lock, so that one that was read or written lately stays.
-                let shard = self.shard(hash);
                 let mut state = shard.lock();
-                self.take_if_due(shard, &mut state, hash, id, now, &mut departed);
+                self.take_if_due(shard, &mut state, place, now, &mut departed);
+                departed.collect(&mut state);
             }
-            self.announce(departed);
+            self.announce(shard, departed);
         });
     }
 
@@ -64,57 +64,63 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         for shard in &self.shards {
             shard.lock().flights.detach_all();
         }
-        self.for_each_place(|hash, id| self.remove_one_if(hash, id, &mut f));
+        self.for_each_place(|hash, place| self.remove_one_if(hash, place, &mut f));
     }
 
-    fn for_each_place(&self, mut f: impl FnMut(usize, Id)) {
+    fn for_each_place(&self, mut f: impl FnMut(usize, u32)) {
         let mut position = Position::default();
         while let Some(batch) = self.next_batch(&mut position) {
-            for (hash, id) in batch {
-                f(hash, id);
+            for (hash, place) in batch {
+                f(hash, place);
             }
         }
     }
 
-    fn remove_one_if(&self, hash: usize, id: Id, f: &mut impl FnMut(&K, &Entry<V>) -> bool) {
-        let here = |_: &K, entry: &Entry<V>| entry.id().slot == id.slot;
-        while let Some(Some(now)) =
-            (self.index).find_with(hash, here, |key, entry| f(key, entry).then_some(entry.id()))
-        {
-            let mut departed = Departed::new();
-            {
-                let shard = self.shard(hash);
-                let mut state = shard.lock();
-                if state.eviction.slots().holds(now) {
-                    self.take(shard, &mut state, hash, now, Cause::Explicit, &mut departed);
-                }
+    fn remove_one_if(&self, hash: usize, place: u32, f: &mut impl FnMut(&K, &Entry<V>) -> bool) {
+        let shard = self.shard(hash);
+        let here = |_: &K, entry: &Entry<V>| entry.place == place;
+        while let Some(found) = shard.entries.find(hash, here) {
+            if !f(found.key(), found.value()) {
+                return;
             }
-            if departed.first().is_some() {
-                self.announce(departed);
+            let mut departed = self.departed();
+            let is_same = {
+                let mut state = shard.lock();
+                // No other value will be in the slot as long as this one is being read.
+                let is_same = state.eviction.places().slot(place) == Some(found.slot());
+                if is_same {
+                    self.take(shard, &mut state, place, Cause::Explicit, &mut departed);
+                    departed.collect(&mut state);
+                }
+                is_same
+            };
+            drop(found);
+            self.announce(shard, departed);
+            if is_same {
                 return;
             }
         }
     }
 
     /// The entries in the next places, with their hashes; none if there are no more places.
-    fn next_batch(&self, position: &mut Position) -> Option<Vec<(usize, Id)>> {
+    fn next_batch(&self, position: &mut Position) -> Option<Vec<(usize, u32)>> {
         const PLACES: usize = 64;
         let state = self.shards.get(position.shard)?.lock();
-        let slots = state.eviction.slots();
-        let places = position.slot..slots.len().min(position.slot + PLACES);
-        *position = if places.end < slots.len() {
+        let places = state.eviction.places();
+        let range = position.place..places.len().min(position.place + PLACES);
+        *position = if range.end < places.len() {
             Position {
-                slot: places.end,
+                place: range.end,
                 ..*position
             }
         } else {
             Position {
                 shard: position.shard + 1,
-                slot: 0,
+                place: 0,
             }
         };
-        let entries = places.filter_map(|slot| slots.at(slot));
-        Some(entries.map(|(hash, id)| (hash as usize, id)).collect())
+        let taken = range.filter_map(|place| places.at(place));
+        Some(taken.map(|it| (places.hash(it) as usize, it)).collect())
     }
 }
 
@@ -123,7 +129,7 @@ pub struct Iter<'c, K: Hash + Eq, V, S> {
     cache: &'c Cache<K, V, S>,
     now: u64,
     position: Position,
-    batch: vec::IntoIter<(usize, Id)>,
+    batch: vec::IntoIter<(usize, u32)>,
 }
 
 impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Iterator for Iter<'_, K, V, S> {
@@ -131,14 +137,14 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Iterator for Iter<'_, K, V,
 
     fn next(&mut self) -> Option<(K, V)> {
         loop {
-            for (hash, id) in self.batch.by_ref() {
-                let here = |_: &K, entry: &Entry<V>| entry.id().slot == id.slot;
-                let found = self.cache.index.find_with(hash, here, |key, entry| {
-                    let valid = !self.cache.is_due(entry, self.now);
-                    valid.then(|| (key.clone(), entry.value.clone()))
-                });
-                if let Some(Some(entry)) = found {
-                    return Some(entry);
+            for (hash, place) in self.batch.by_ref() {
+                let here = |_: &K, entry: &Entry<V>| entry.place == place;
+                let shard = self.cache.shard(hash);
+                let Some(found) = shard.entries.find(hash, here) else {
+                    continue;
+                };
+                if !self.cache.is_due(shard, found.slot(), self.now) {
+                    return Some((found.key().clone(), found.value().value.clone()));
                 }
             }
             self.batch = self.cache.next_batch(&mut self.position)?.into_iter();

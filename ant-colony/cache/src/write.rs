@@ -5,13 +5,15 @@ use std::hash::{BuildHasher, Hash};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use ant_colony_policy::Frequency;
+use hallows_lockfree::slab_map::Slot;
 
 use crate::cache::Cache;
 use crate::departure::{Cause, Departed};
-use crate::entry::{Entry, Mark, Times};
+use crate::entry::{Entry, Mark};
 use crate::expiry::Expiry;
+use crate::places::Used;
 use crate::shard::{Shard, State};
-use crate::slots::{Id, Used};
+use crate::times::Times;
 
 /// An entry that weighs more than one may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +32,18 @@ pub struct TooHeavy {
 pub(crate) struct Weighed<V> {
     value: V,
     weight: u64,
-    times: Times,
+    /// If entries expire.
+    times: Option<Times>,
+}
+
+impl<V> Weighed<V> {
+    fn into_entry(self, place: u32, frequency: Frequency) -> Entry<V> {
+        Entry {
+            mark: Mark::new(frequency),
+            place,
+            value: self.value,
+        }
+    }
 }
 
 impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
@@ -40,7 +53,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     /// If the entry is too heavy. Then the value before is removed all the same, since it is
     /// outdated.
     pub fn insert(&self, key: K, value: V) -> Result<(), TooHeavy> {
-        let hash = self.index.hash(&key);
+        let hash = self.hash(&key);
         let weighed = match self.weigh(hash, &key, value) {
             Ok(weighed) => weighed,
             Err(error) => {
@@ -48,15 +61,16 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
                 return Err(error);
             }
         };
-        let mut departed = Departed::new();
+        let shard = self.shard(hash);
+        let mut departed = self.departed();
         let now = self.now();
         {
-            let shard = self.shard(hash);
             let mut state = shard.lock();
             state.flights.detach(hash, &key);
             self.place(shard, &mut state, hash, key, weighed, now, &mut departed);
+            departed.collect(&mut state);
         }
-        self.announce(departed);
+        self.announce(shard, departed);
         Ok(())
     }
 
@@ -66,7 +80,10 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        self.remove_with(key, |_| ()).is_some()
+        let (hash, mut departed) = (self.hash(key), self.departed());
+        let removed = self.take_key(hash, key, &mut departed);
+        self.announce(self.shard(hash), departed);
+        removed
     }
 
     /// Removes `key`, and then calls `f` with its value, if it had one.
@@ -75,31 +92,47 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let (hash, now) = (self.index.hash(key), self.now());
-        let mut departed = Departed::new();
-        let expired = {
-            let shard = self.shard(hash);
-            let mut state = shard.lock();
-            state.flights.detach(hash, key);
-            let is = |known: &K, _: &Entry<V>| known.borrow() == key;
-            let seen = |_: &K, entry: &Entry<V>| (entry.id(), self.is_due(entry, now));
-            let (id, expired) = self.index.find_with(hash, is, seen)?;
-            let cause = if expired {
-                Cause::Expired
-            } else {
-                Cause::Explicit
-            };
-            self.take(shard, &mut state, hash, id, cause, &mut departed);
-            expired
-        };
+        let (hash, mut departed) = (self.hash(key), Departed::new(true));
+        let removed = self.take_key(hash, key, &mut departed);
         // The listener hears of it also if `f` panics.
         let read = |value| catch_unwind(AssertUnwindSafe(|| f(value)));
-        let result = (!expired).then(|| departed.first().map(read)).flatten();
-        self.announce(departed);
+        let result = removed.then(|| departed.first().map(read)).flatten();
+        self.announce(self.shard(hash), departed);
         result.map(|read| read.unwrap_or_else(|panic| resume_unwind(panic)))
     }
 
+    /// Takes `key` out; true if it had a value that had not expired.
+    fn take_key<Q>(&self, hash: usize, key: &Q, departed: &mut Departed<K, V>) -> bool
+    where
+        K: Borrow<Q>,
+        Q: Eq + ?Sized,
+    {
+        let (shard, now) = (self.shard(hash), self.now());
+        let mut state = shard.lock();
+        state.flights.detach(hash, key);
+        let known = state.entries.find(hash, |known, _| known.borrow() == key);
+        let known = known.and_then(|slot| Some((slot, state.entries.get(slot)?.1.place)));
+        let Some((slot, place)) = known else {
+            return false;
+        };
+        let expired = self.is_due(shard, slot, now);
+        let cause = if expired {
+            Cause::Expired
+        } else {
+            Cause::Explicit
+        };
+        self.take(shard, &mut state, place, cause, departed);
+        departed.collect(&mut state);
+        !expired
+    }
+
+    /// For what an operation makes leave.
+    pub(crate) fn departed(&self) -> Departed<K, V> {
+        Departed::new(self.listener.is_some())
+    }
+
     /// Asks the weigher and the lifetime of the user.
+    #[inline(always)]
     pub(crate) fn weigh(&self, hash: usize, key: &K, value: V) -> Result<Weighed<V>, TooHeavy> {
         let weight = (self.weigher.as_ref()).map_or(0, |weigher| weigher(key, &value));
         let shard = self.shard(hash);
@@ -111,7 +144,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         let times = |expiry: &Expiry<K, V>| expiry.times(key, &value);
         Ok(Weighed {
             weight,
-            times: self.expiry.as_ref().map_or_else(Times::never, times),
+            times: self.expiry.as_ref().map(times),
             value,
         })
     }
@@ -121,159 +154,209 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         clippy::too_many_arguments,
         reason = "one critical section in two halves"
     )]
-    pub(crate) fn place<'c>(
-        &'c self,
+    pub(crate) fn place(
+        &self,
         shard: &Shard<K, V>,
         state: &mut State<K, V>,
         hash: usize,
         key: K,
         new: Weighed<V>,
         now: u64,
-        departed: &mut Departed<'c, K, V>,
+        departed: &mut Departed<K, V>,
     ) {
         // The only code of the user in here, and nothing has changed yet.
-        let is = |known: &K, _: &Entry<V>| *known == key;
-        let seen =
-            |_: &K, entry: &Entry<V>| (entry.id(), entry.mark.get(), self.is_due(entry, now));
-        let before = self.index.find_with(hash, is, seen);
+        let Some(slot) = state.entries.find(hash, |known, _| *known == key) else {
+            return self.place_new(shard, state, hash, key, new, now, departed);
+        };
+        let place = state.entries.get(slot).map(|(_, entry)| entry.place);
+        let before = place.map_or(0, |place| state.eviction.places().weight(place));
+        let more = Used {
+            count: 0,
+            weight: new.weight.saturating_sub(before),
+        };
+        self.sweep(shard, state, now, departed);
+        self.make_room(shard, state, more, now, departed);
+        if state.entries.get(slot).is_none() {
+            // It was the victim itself, or swept away: its room counts no more.
+            return self.place_new(shard, state, hash, key, new, now, departed);
+        }
+        state.insertions += 1;
+        self.replace(shard, state, hash, slot, key, new, now, departed);
+    }
+
+    /// The same for a key that is not there.
+    #[expect(clippy::too_many_arguments, reason = "the same")]
+    pub(crate) fn place_new(
+        &self,
+        shard: &Shard<K, V>,
+        state: &mut State<K, V>,
+        hash: usize,
+        key: K,
+        new: Weighed<V>,
+        now: u64,
+        departed: &mut Departed<K, V>,
+    ) {
         let whole = Used {
             count: 1,
             weight: new.weight,
         };
-        let more = before.map_or(whole, |(id, ..)| Used {
-            count: 0,
-            weight: (new.weight).saturating_sub(state.eviction.slots().weight(id)),
-        });
         self.sweep(shard, state, now, departed);
-        self.make_room(shard, state, more, now, departed);
-        let still = |id: &Id| state.eviction.slots().holds(*id);
-        let before = before.filter(|(id, ..)| still(id));
-        if before.is_none() {
-            // It may have been the victim itself, or swept away: then its room counts no more.
-            self.make_room(shard, state, whole, now, departed);
-        }
-        let (id, mark) = match before {
-            Some((id, mark, _)) => (state.eviction.renew(id, new.weight), mark.hit()),
-            None => (
-                state.eviction.enter(hash as u64, new.weight),
-                Frequency::ZERO,
-            ),
-        };
+        self.make_room(shard, state, whole, now, departed);
+        let place = state.eviction.enter(hash as u64, new.weight);
         shard.publish(state);
+        self.set_times(shard, state, &new);
+        let entry = new.into_entry(place, Frequency::ZERO);
+        let places = state.eviction.places();
+        let hash_of = |_: &K, entry: &Entry<V>| places.hash(entry.place) as usize;
+        let slot = state.entries.insert(hash, key, entry, hash_of);
+        state.eviction.settle(place, slot);
         state.insertions += 1;
-        let entry = Entry {
-            mark: Mark::new(id, mark),
-            times: new.times,
-            value: new.value,
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the same")]
+    fn replace(
+        &self,
+        shard: &Shard<K, V>,
+        state: &mut State<K, V>,
+        hash: usize,
+        slot: Slot,
+        key: K,
+        new: Weighed<V>,
+        now: u64,
+        departed: &mut Departed<K, V>,
+    ) {
+        let (_, old) = state.entries.get(slot).expect("what was found");
+        let (place, mark) = (old.place, old.mark.get());
+        let expired = self.is_due(shard, slot, now);
+        state.eviction.reweigh(place, new.weight);
+        shard.publish(state);
+        self.set_times(shard, state, &new);
+        let entry = new.into_entry(place, mark.hit());
+        let replaced = state.entries.replace(hash, slot, key, entry);
+        let (slot, taken) = replaced.expect("what was found");
+        state.eviction.settle(place, slot);
+        let cause = if expired {
+            Cause::Expired
+        } else {
+            Cause::Replaced
         };
-        let replaced = |_: &K, old: &Entry<V>| old.id().slot == id.slot && before.is_some();
-        if let Some(old) = self.index.put(hash, replaced, key, entry) {
-            let expired = before.is_some_and(|(_, _, expired)| expired);
-            let cause = if expired {
-                Cause::Expired
-            } else {
-                Cause::Replaced
-            };
-            state.departed[cause as usize] += 1;
-            departed.push(old, cause);
+        state.departed[cause as usize] += 1;
+        if departed.wanted() {
+            departed.push(taken, cause);
+        } else {
+            state.entries.retire(taken);
+        }
+    }
+
+    /// For the value that enters next.
+    #[inline]
+    fn set_times(&self, shard: &Shard<K, V>, state: &mut State<K, V>, new: &Weighed<V>) {
+        if let (Some(all), Some(times)) = (&shard.times, &new.times) {
+            all.set(state.entries.next_slot(), times);
         }
     }
 
     /// Lets entries go until there is room for so much more.
-    fn make_room<'c>(
-        &'c self,
+    #[inline(always)]
+    fn make_room(
+        &self,
         shard: &Shard<K, V>,
         state: &mut State<K, V>,
         more: Used,
         now: u64,
-        departed: &mut Departed<'c, K, V>,
+        departed: &mut Departed<K, V>,
     ) {
         while let Some(limit) = shard.exceeded(state, more) {
             let mut cause = Cause::Capacity;
-            let victim = state.eviction.victim(limit, |hash, id, judge| {
-                let is = |_: &K, entry: &Entry<V>| entry.id() == id;
-                let fate = |_: &K, entry: &Entry<V>| {
-                    if self.is_due(entry, now) {
-                        cause = Cause::Expired;
-                        return None;
-                    }
-                    Some(judge(&entry.mark))
-                };
-                self.index.find_with(hash as usize, is, fate).flatten()
+            let victim = state.eviction.victim(limit, |slot| {
+                if self.is_due(shard, slot, now) {
+                    cause = Cause::Expired;
+                    return None;
+                }
+                state.entries.get(slot).map(|(_, entry)| &entry.mark)
             });
-            let (hash, id) = victim.expect("what exceeds a limit is in a queue");
-            self.take(shard, state, hash as usize, id, cause, departed);
+            let place = victim.expect("what exceeds a limit is in a queue");
+            self.take(shard, state, place, cause, departed);
         }
     }
 
     /// Looks at a few entries in turn and lets go of those that have expired.
-    fn sweep<'c>(
-        &'c self,
+    #[inline(always)]
+    fn sweep(
+        &self,
         shard: &Shard<K, V>,
         state: &mut State<K, V>,
         now: u64,
-        departed: &mut Departed<'c, K, V>,
+        departed: &mut Departed<K, V>,
     ) {
         const LOOKS: usize = 2;
         if self.expiry.is_none() {
             return;
         }
         for _ in 0..LOOKS {
-            let Some((hash, id)) = state.eviction.next_in_turn() else {
-                continue;
-            };
-            self.take_if_due(shard, state, hash as usize, id, now, departed);
+            if let Some(place) = state.eviction.next_in_turn() {
+                self.take_if_due(shard, state, place, now, departed);
+            }
         }
     }
 
-    /// Takes an entry out, first of the index, then of the queues.
-    pub(crate) fn take<'c>(
-        &'c self,
+    /// Takes the entry in a place out, first of the map, then of the queues.
+    #[inline(always)]
+    pub(crate) fn take(
+        &self,
         shard: &Shard<K, V>,
         state: &mut State<K, V>,
-        hash: usize,
-        id: Id,
+        place: u32,
         cause: Cause,
-        departed: &mut Departed<'c, K, V>,
+        departed: &mut Departed<K, V>,
     ) {
-        let is = |_: &K, entry: &Entry<V>| entry.id() == id;
-        if let Some(taken) = self.index.take_if(hash, is) {
-            departed.push(taken, cause);
+        let places = state.eviction.places();
+        let hash = places.hash(place) as usize;
+        if let Some(slot) = places.slot(place) {
+            if !departed.wanted() {
+                state.entries.remove(hash, slot);
+            } else if let Some(taken) = state.entries.take(hash, slot) {
+                departed.push(taken, cause);
+            }
         }
-        state.eviction.leave(id);
+        let next = state.eviction.leave(place);
+        if let Some((hash, slot)) = next {
+            // The next to leave, most likely: it has not been looked at for long.
+            state.entries.prefetch(hash as usize, slot);
+        }
         state.departed[cause as usize] += 1;
         shard.publish(state);
     }
 
-    /// Takes an entry out if it is there and has expired.
-    pub(crate) fn take_if_due<'c>(
-        &'c self,
+    /// Takes the entry in a place out if there is one and it has expired.
+    pub(crate) fn take_if_due(
+        &self,
         shard: &Shard<K, V>,
         state: &mut State<K, V>,
-        hash: usize,
-        id: Id,
+        place: u32,
         now: u64,
-        departed: &mut Departed<'c, K, V>,
+        departed: &mut Departed<K, V>,
     ) {
-        let is = |_: &K, entry: &Entry<V>| entry.id() == id;
-        let due = |_: &K, entry: &Entry<V>| self.is_due(entry, now);
-        if self.index.find_with(hash, is, due) == Some(true) {
-            self.take(shard, state, hash, id, Cause::Expired, departed);
+        let slot = state.eviction.places().slot(place);
+        if slot.is_some_and(|slot| self.is_due(shard, slot, now)) {
+            self.take(shard, state, place, Cause::Expired, departed);
         }
     }
 
-    /// An entry was found to have expired. If others write meanwhile, it is left to them.
+    /// The entry in a place was found to have expired. If others write meanwhile, it is left to them.
     #[cold]
-    pub(crate) fn expire(&self, hash: usize, id: Id, now: u64) {
-        let mut departed = Departed::new();
+    pub(crate) fn expire(&self, hash: usize, place: u32, now: u64) {
         let shard = self.shard(hash);
+        let mut departed = self.departed();
         if let Some(mut state) = shard.try_lock() {
-            self.take_if_due(shard, &mut state, hash, id, now, &mut departed);
+            self.take_if_due(shard, &mut state, place, now, &mut departed);
+            departed.collect(&mut state);
         }
-        self.announce(departed);
+        self.announce(shard, departed);
     }
 
-    pub(crate) fn announce(&self, departed: Departed<'_, K, V>) {
-        departed.announce(self.listener.as_deref());
+    #[inline]
+    pub(crate) fn announce(&self, shard: &Shard<K, V>, departed: Departed<K, V>) {
+        departed.announce(shard, self.listener.as_deref());
     }
 }

@@ -3,6 +3,7 @@
 mod building;
 mod expiry;
 mod limits;
+mod linearize;
 mod listening;
 mod loading;
 mod model;
