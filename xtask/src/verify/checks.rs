@@ -1,4 +1,5 @@
-//! The checks that run the tests of `lockfree/`, and of what Beehive builds on it, in other worlds.
+//! The checks that run the tests of `lockfree/`, and of what Beehive and the typed cache build on it, in
+//! other worlds.
 
 use std::process::Command;
 
@@ -16,6 +17,10 @@ const TASKS: &str = "beehive-task";
 const RUNTIME: &str = "beehive";
 /// Its tests that make workers meet; the long version runs all.
 const RUNTIME_STRESS: [&str; 5] = ["tasks", "scope", "timers", "shutdown", "soak"];
+/// The typed cache: its shards, flights and expiry over the slab map.
+const CACHE: &str = "ant-colony";
+/// Its tests in which threads meet; the long version of Miri runs all, once.
+const CACHE_STRESS: [&str; 4] = ["linearize::", "threads::", "limits::no", "walking::"];
 /// ThreadSanitizer needs a standard library built with it, and so a target named.
 const HOST: &str = "x86_64-unknown-linux-gnu";
 
@@ -98,6 +103,14 @@ pub(super) fn miri(subject: &Subject<'_>) -> Result<()> {
     native_tests(subject, cargo)?;
     if subject.only.is_none() {
         shell::run(cargo()?.args(["--package", TASKS, "--lib"]))?;
+        let mut command = nightly::cargo(subject.workspace)?;
+        command.args(["miri", "test", "--package", CACHE, "--tests"]);
+        // The weigher of time of a test's runner, and proptest, ask for the directory and the clock.
+        command.env("MIRIFLAGS", "-Zmiri-disable-isolation");
+        if subject.quick {
+            command.arg("--").args(CACHE_STRESS);
+        }
+        shell::run(&mut command)?;
     }
     Ok(())
 }
@@ -121,6 +134,12 @@ pub(super) fn thread_sanitizer(subject: &Subject<'_>) -> Result<()> {
         native_tests(subject, cargo)?;
         if subject.only.is_none() {
             workers(cargo, subject.quick)?;
+            let mut command = cargo()?;
+            command.args(["--package", CACHE, "--tests"]);
+            if subject.quick {
+                command.arg("--").args(CACHE_STRESS);
+            }
+            shell::run(&mut command)?;
         }
     }
     Ok(())

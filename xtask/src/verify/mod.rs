@@ -1,4 +1,5 @@
-//! `cargo xtask verify`: the long proofs of the lock-free structures, and of what Beehive adds to them.
+//! `cargo xtask verify`: the long proofs of the lock-free structures, and of what Beehive and the typed
+//! cache add to them.
 //!
 //! - [`checks`]: model checking (loom), random schedules (shuttle), Miri, ThreadSanitizer, and the
 //!   builds without an operating system;
@@ -56,8 +57,8 @@ impl Part {
         match self {
             Part::Loom => "lock-free and Beehive: every interleaving (loom)",
             Part::Shuttle => "lock-free: random schedules (shuttle)",
-            Part::Miri => "lock-free and Beehive: undefined behaviour and leaks (Miri)",
-            Part::Tsan => "lock-free and Beehive: data races (ThreadSanitizer)",
+            Part::Miri => "lock-free, Beehive and the cache: undefined behaviour and leaks (Miri)",
+            Part::Tsan => "lock-free, Beehive and the cache: data races (ThreadSanitizer)",
             Part::Bare => "lock-free: without an operating system",
             Part::Mutants => "lock-free: orderings weakened (mutants)",
         }
