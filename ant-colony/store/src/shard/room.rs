@@ -15,8 +15,11 @@ use crate::pages::PAGE_BYTES;
 use ant_colony_policy::{Policy, Queue};
 use core::sync::atomic::Ordering::Relaxed;
 
+/// Rounds without gain for each step of pressure. A segment whose survivors fill another is no reason
+/// to keep less yet: the next ones may not be as popular.
+const ROUNDS_PER_PRESSURE: u8 = 4;
 /// Rounds without gain after which an insert gives up.
-const FRUITLESS_MAX: u8 = Policy::PRESSURE_MAX + 6;
+const FRUITLESS_MAX: u8 = ROUNDS_PER_PRESSURE * (Policy::PRESSURE_MAX + 1) + 1;
 /// Rounds of eviction that any insert may make.
 const ROUNDS_MIN: usize = 40;
 /// Attempts to get room in the log and in the index at the same time.
@@ -50,7 +53,7 @@ impl Effort {
     }
 
     fn pressure(&self) -> u8 {
-        self.fruitless.saturating_sub(1)
+        self.fruitless.saturating_sub(1) / ROUNDS_PER_PRESSURE
     }
 }
 
@@ -243,4 +246,21 @@ impl State {
         self.spares.truncate(kept);
         given * self.log.segment_bytes()
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pressure_rises_with_every_fourth_round_without_gain_until_nothing_stays() {
+        let mut effort = Effort::towards(0, 1);
+        let rounds = core::iter::from_fn(|| effort.goes_on(0).then(|| effort.pressure()));
+        let pressures: Vec<u8> = rounds.collect();
+        let expected = (0..=Policy::PRESSURE_MAX).flat_map(|pressure| [pressure; 4]);
+        assert!(expected.eq(pressures.iter().copied()), "{pressures:?}");
+        assert!(pressures.len() < ROUNDS_MIN);
+    }
+
+    use alloc::vec::Vec;
 }
