@@ -105,7 +105,7 @@ pub(super) fn miri(subject: &Subject<'_>) -> Result<()> {
         shell::run(cargo()?.args(["--package", TASKS, "--lib"]))?;
         let mut command = nightly::cargo(subject.workspace)?;
         command.args(["miri", "test", "--package", CACHE, "--tests"]);
-        // The weigher of time of a test's runner, and proptest, ask for the directory and the clock.
+        // Proptest asks for the environment and for entropy.
         command.env("MIRIFLAGS", "-Zmiri-disable-isolation");
         if subject.quick {
             command.arg("--").args(CACHE_STRESS);
