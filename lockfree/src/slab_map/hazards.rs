@@ -11,6 +11,9 @@
 //! what a reader showed before its light half is seen after the heavy half, and so by who acquires that
 //! it is over; or what precedes the heavy half is seen by the reader after its light half: the removals
 //! before the fence (1), among others.
+//!
+//! No model checker shows that the heavy half must be a later one: it has a full fence in the place of the
+//! light half, and then the fence (1) is enough by itself.
 
 use core::fmt;
 

@@ -213,17 +213,16 @@ fn what_is_being_read_may_be_let_go_by_another_thread() {
 }
 
 #[test]
-fn what_is_being_read_outlives_a_heavy_half_that_another_map_has_asked_for() {
-    check(2, || {
+fn what_is_being_read_outlives_a_heavy_half_that_another_map_asks_for() {
+    check(3, || {
         let hazards = Hazards::new();
         let mut ends = map(&hazards, [0, 1]);
         let mut others = map(&hazards, [0, 1]);
+        // The next one asks for it.
+        others.remove(0);
         let reader = ends.reader.clone();
         let looks = thread::spawn(move || one_of(look(&reader, 0), &[Some(0), None]));
-        let other = thread::spawn(move || {
-            others.remove(0);
-            others.remove(1);
-        });
+        let other = thread::spawn(move || others.remove(1));
         ends.remove(0);
         ends.remove(1);
         looks.join().expect("no panic");
