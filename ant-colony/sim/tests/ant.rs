@@ -48,10 +48,11 @@ fn ahead(kinds: &[&str]) -> Vec<f64> {
 }
 
 #[test]
-fn on_short_loops_the_default_is_far_ahead_of_s3_fifo_on_average_and_hardly_behind_on_any() {
+fn on_short_loops_the_default_is_far_ahead_of_s3_fifo_on_average_and_at_most_a_point_behind_on_any()
+{
     let loops = ["1.1", "1.3", "2", "4", "10"].map(|times| format!("loop,times={times}"));
     let ahead = ahead(&loops.each_ref().map(String::as_str));
-    assert!(ahead.iter().all(|&points| points > -2.5), "{ahead:?}");
+    assert!(ahead.iter().all(|&points| points > -1.0), "{ahead:?}");
     assert!(ahead.iter().sum::<f64>() / ahead.len() as f64 > 5.0);
 }
 
@@ -69,8 +70,7 @@ fn on_scans_shorter_than_the_cache_the_default_is_at_most_a_point_behind_s3_fifo
 }
 
 #[test]
-fn on_real_traces_the_default_is_never_a_percent_worse_than_fifo_and_better_than_s3_fifo_on_average()
- {
+fn on_real_traces_the_default_is_never_a_percent_worse_than_fifo_and_far_better_on_average() {
     let mut above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
     let found = above.find_map(|folder| {
         let traces = folder.join("shared/traces");
@@ -80,23 +80,28 @@ fn on_real_traces_the_default_is_never_a_percent_worse_than_fifo_and_better_than
         println!("SKIPPED: no folder shared/traces above the repository");
         return;
     };
-    let (mut s3_fifo_sum, mut ant_sum) = (0.0, 0.0);
-    for name in ["arc_OLTP", "c2k_web12", "cp_w92", "lirs_sprite"] {
+    let names = ["arc_OLTP", "c2k_web12", "cp_w92", "lirs_sprite"];
+    let mut means = [[0.0; 2]; 3];
+    for name in names {
         let trace = Trace::open(&folder.join(format!("{name}.u64.zst"))).expect("a trace");
         let sizes = [0.001, 0.01, 0.1].map(|size_fraction| Capacity {
             capacity: ((f64::from(trace.objects()) * size_fraction) as u64).max(100),
             size_fraction,
         });
-        for rows in rows(&trace, &sizes, ["fifo", "s3fifo", "ant"]).chunks(3) {
+        let rows = rows(&trace, &sizes, ["fifo", "s3fifo", "ant"]);
+        for (rows, mean) in rows.chunks(3).zip(&mut means) {
             let [s3_fifo, ant] = gains(rows);
             println!(
                 "{name:12} {:6} {s3_fifo:6.2} {ant:6.2}",
                 rows[0].capacity.size_fraction
             );
             assert!(ant > -1.0, "{ant} on {name}");
-            s3_fifo_sum += s3_fifo;
-            ant_sum += ant;
+            mean[0] += s3_fifo / names.len() as f64;
+            mean[1] += ant / names.len() as f64;
         }
     }
-    assert!(ant_sum > s3_fifo_sum, "{ant_sum} for {s3_fifo_sum}");
+    for ([s3_fifo, ant], expected) in means.into_iter().zip([9.2, 10.9, 17.7]) {
+        println!("mean {s3_fifo:6.2} {ant:6.2}");
+        assert!(ant > expected && ant > s3_fifo, "{means:?}");
+    }
 }

@@ -3,7 +3,8 @@
 use super::age::TICKS;
 
 /// What is told apart: how often an object was asked for, how long ago before the last time, and
-/// (in full detail) the interval before that and how many strangers the cache met lately. What was
+/// (in full detail) the interval before that and how many strangers the cache met lately. Lean
+/// classes have the mean interval instead, where the latest weighs one half. What was
 /// asked for once has no interval, but always a context: scans are strangers among strangers.
 ///
 /// Laid out in ten bits: earlier interval, context, count, interval (or the context of a stranger).
@@ -144,13 +145,15 @@ impl Class {
         luck: impl FnOnce() -> u64,
     ) -> Self {
         let (count, progress) = self.counted(detail, luck);
-        let kind = (count << 3 | progress << Self::ROW_BITS) as u16 | interval(age);
-        let earlier = match (detail, self.count()) {
-            (Detail::Lean, _) => return Self(kind),
-            (Detail::Full, 0) => 3,
-            (Detail::Full, _) => (self.interval() / 2) as u16,
+        let counted = (count << 3 | progress << Self::ROW_BITS) as u16;
+        let (latest, earlier) = (interval(age), self.interval() as u16);
+        let special = match (detail, self.count()) {
+            (Detail::Lean, 0) => latest,
+            (Detail::Lean, _) => (latest + earlier) / 2,
+            (Detail::Full, 0) => latest | context(strangers) << 6 | 3 << 8,
+            (Detail::Full, _) => latest | context(strangers) << 6 | (earlier / 2) << 8,
         };
-        Self(kind | context(strangers) << 6 | earlier << 8)
+        Self(counted | special)
     }
 
     /// Count and progress after one more access. A level is twice as long as the one before; where

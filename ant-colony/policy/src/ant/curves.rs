@@ -24,7 +24,7 @@ use super::rank::{Hazards, Rank, ranks};
 /// One event in the units of the counts.
 const ONE: u32 = 256;
 /// Events that weigh as much as what is known one step more generally.
-const BORROWED: f32 = 60.0;
+const BORROWED: f32 = 160.0;
 /// A curve is built again when one event in so many is new,
 const NEWS_SHARE: u64 = 8;
 /// and at the latest in so many rounds.

@@ -119,7 +119,7 @@ impl Ant {
     const ROUND_MIN: u64 = 256;
     const ROUND_MAX: u64 = 8_192;
     /// A round is this part of all accesses so far, in between.
-    const ROUND_GROWTH: u64 = 4;
+    const ROUND_GROWTH: u64 = 16;
     /// A round is at least this part of what the cache holds, once it may be.
     const ROUND_SHARE: u64 = 16;
     /// Half of what was learned is forgotten after as many times the cache.
@@ -128,7 +128,7 @@ impl Ant {
     /// Curves built on a miss at most.
     const BUILDS_MAX: u32 = 2;
     /// One look, and one eviction, in so many is a sample.
-    const SAMPLED: usize = 8;
+    const SAMPLED: usize = 4;
 
     /// A policy that knows nothing but its prior.
     #[must_use]
