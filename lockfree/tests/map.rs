@@ -12,12 +12,12 @@ mod memory;
 mod order;
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
-use hallows_lockfree::map::{Layout, Map, RandomState, WordMap};
+use hallows_lockfree::map::{Layout, Map, WordMap};
 
 /// A count, or the smaller one that Miri can afford.
 const fn few(count: usize, miri: usize) -> usize {
@@ -159,26 +159,55 @@ fn every_kind_of_word_comes_back_as_it_was() {
 }
 
 /// Of half of the keys there is a value; all batches up to a length are asked for.
-fn batches_call_back_in_order<L: Layout<u64, u64>>(map: &Map<u64, u64, RandomState, L>) {
+fn batches_answer_each_key_once<S: BuildHasher, L: Layout<u64, u64>>(map: &Map<u64, u64, S, L>) {
     (0..100).for_each(|key| assert!(map.insert(key, key + 1).is_none()));
     let all: Vec<u64> = (50..150).collect();
     for len in (0..all.len()).step_by(few(1, 33)) {
         let keys = &all[all.len() / 2 - len / 2..][..len];
-        let mut next = 0;
+        let mut answers = vec![None; keys.len()];
         map.get_many(keys, |position, value| {
-            assert_eq!(position, next);
-            let key = keys[position];
-            assert_eq!(value.copied(), (key < 100).then_some(key + 1));
-            next += 1;
+            assert_eq!(answers[position].replace(value.copied()), None);
         });
-        assert_eq!(next, keys.len());
+        let expected = |key| Some((key < 100).then_some(key + 1));
+        assert!(keys.iter().map(|&key| expected(key)).eq(answers));
     }
 }
 
 #[test]
-fn batches_of_gets_call_back_in_order() {
-    batches_call_back_in_order(&WordMap::<u64, u64>::new());
-    batches_call_back_in_order(&Map::<u64, u64>::new());
+fn batches_of_gets_answer_each_key_once() {
+    batches_answer_each_key_once(&WordMap::<u64, u64>::new());
+    batches_answer_each_key_once(&WordMap::<u64, u64>::with_capacity(100));
+    batches_answer_each_key_once(&Map::<u64, u64>::new());
+}
+
+#[test]
+fn batches_of_gets_find_what_is_in_overflow_buckets() {
+    type Colliding = BuildHasherDefault<Bad>;
+    batches_answer_each_key_once(&WordMap::<u64, u64, Colliding>::default());
+    batches_answer_each_key_once(&Map::<u64, u64, Colliding>::default());
+}
+
+#[test]
+fn a_visitor_of_a_batch_may_do_anything_with_the_map() {
+    let map = Map::<u64, String>::new();
+    let keys: Vec<u64> = (0..few(200, 40) as u64).collect();
+    keys.iter().for_each(|key| {
+        map.insert(*key, key.to_string());
+    });
+    let mut met = 0;
+    map.get_many(&keys, |position, value| {
+        // Those that come later may be gone by then.
+        if let Some(value) = value {
+            assert_eq!(*value, position.to_string());
+            assert_eq!(map.remove(&(position as u64)).as_ref(), Some(value));
+            map.remove(&(position as u64 + 1));
+            map.insert(position as u64 + 1_000, String::new());
+            map.get_many(&keys[..3], |_, _| ());
+            assert_eq!(*value, position.to_string());
+            met += 1;
+        }
+    });
+    assert!(met >= keys.len() / 2, "{met}");
 }
 
 #[test]
@@ -191,6 +220,20 @@ fn all_buckets_lie_in_the_memory_that_the_map_tells_of() {
     let grown: Vec<_> = map.memory().collect();
     assert_eq!(grown[..memory.len()], memory, "it stays where it is");
     assert!(grown.len() > memory.len());
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "other tests show Miri the same")]
+fn a_large_table_begins_where_a_huge_page_does_and_can_outgrow_it() {
+    const HUGE_BYTES: usize = 2 << 20;
+    let map = WordMap::<u64, u64>::with_capacity(100_000);
+    let memory: Vec<_> = map.memory().collect();
+    assert!(memory.iter().all(|(start, bytes)| {
+        start.addr().is_multiple_of(HUGE_BYTES) && bytes.is_multiple_of(HUGE_BYTES)
+    }));
+    (0..300_000).for_each(|key| assert!(map.insert(key, !key).is_none()));
+    assert!((0..300_000).all(|key| map.get(&key) == Some(!key)));
+    assert!(map.memory().count() > memory.len());
 }
 
 #[test]

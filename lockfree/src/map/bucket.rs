@@ -1,5 +1,6 @@
 //! A bucket: two adjacent cache lines with two words that say what is in it, and seven pairs.
 
+use super::tags::Tags;
 use crate::sync::atomic::{
     AtomicPtr, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
@@ -73,16 +74,16 @@ impl Bucket {
     /// The tags; the pairs that they tell of can be read.
     #[inline(always)]
     pub(super) fn tags(&self) -> Tags {
-        Tags(self.tags.load(Acquire))
+        Tags::from_word(self.tags.load(Acquire))
     }
 
     /// The tags, to who has the chain locked or for itself.
     pub(super) fn own_tags(&self) -> Tags {
-        Tags(self.tags.load(Relaxed))
+        Tags::from_word(self.tags.load(Relaxed))
     }
 
     pub(super) fn set_tags(&self, tags: Tags) {
-        self.tags.store(tags.0, Release);
+        self.tags.store(tags.word(), Release);
     }
 
     /// The link, to who has the chain locked or for itself.
@@ -172,112 +173,9 @@ impl Version {
     }
 }
 
-/// A tag (8 bits) for each slot, and the depth (8 bits).
-///
-/// - The tag of a free slot is 0; otherwise it is seven bits of the key's hash under a one.
-/// - The depth is how many low bits of the hash, equal to the bucket's index, bring a key here. One
-///   store sets it and frees the slots of the keys that it sends elsewhere.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Tags(u64);
-
-impl Tags {
-    const TAG: u64 = 0xFF;
-    const DEPTH: u32 = 56;
-    /// The lowest bit of every slot's tag.
-    const ONES: u64 = 0x0101_0101_0101_0101 >> (64 - 8 * SLOTS);
-    /// The highest bit of every slot's tag.
-    const HIGHS: u64 = Self::ONES << 7;
-
-    /// An empty home bucket.
-    pub(super) const fn empty(depth: u32) -> Self {
-        Self((depth as u64) << Self::DEPTH)
-    }
-
-    /// The tag for a hash. Other bits choose the bucket.
-    #[inline(always)]
-    pub(super) const fn tag(hash: usize) -> u64 {
-        (hash >> (usize::BITS - 7)) as u64 | 0x80
-    }
-
-    #[inline(always)]
-    pub(super) const fn depth(self) -> u32 {
-        Self::depth_of(self.0)
-    }
-
-    #[inline(always)]
-    pub(super) const fn depth_of(tags: u64) -> u32 {
-        (tags >> Self::DEPTH) as u32
-    }
-
-    /// The bits of the hash that choose this bucket.
-    #[inline(always)]
-    pub(super) const fn mask(self) -> usize {
-        (1 << self.depth()) - 1
-    }
-
-    pub(super) const fn deeper(self) -> Self {
-        Self(self.0 + (1 << Self::DEPTH))
-    }
-
-    /// The slots with this tag, and now and then another one, but never a free one.
-    #[inline(always)]
-    pub(super) const fn matching(self, tag: u64) -> Slots {
-        // A byte that is 0 borrows from its highest bit; so may one that is 1, after a byte that is
-        // 0. Those of free slots have their highest bit set in `differs`.
-        let differs = self.0 ^ (tag * Self::ONES);
-        Slots(differs.wrapping_sub(Self::ONES) & !differs & Self::HIGHS)
-    }
-
-    #[inline(always)]
-    pub(super) const fn occupied(self) -> Slots {
-        Slots(self.0 & Self::HIGHS)
-    }
-
-    pub(super) const fn of(self, slot: usize) -> u64 {
-        self.0 >> (8 * slot) & Self::TAG
-    }
-
-    pub(super) const fn with(self, slot: usize, tag: u64) -> Self {
-        Self(self.without(slot).0 | tag << (8 * slot))
-    }
-
-    pub(super) const fn without(self, slot: usize) -> Self {
-        Self(self.0 & !(Self::TAG << (8 * slot)))
-    }
-
-    /// A free slot.
-    pub(super) fn free(self) -> Option<usize> {
-        Slots(!self.0 & Self::HIGHS).next()
-    }
-}
-
-/// A set of slots, to go through.
-#[derive(Clone, Copy)]
-pub(super) struct Slots(u64);
-
-impl Slots {
-    pub(super) const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-}
-
-impl Iterator for Slots {
-    type Item = usize;
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<usize> {
-        if self.0 == 0 {
-            return None;
-        }
-        let slot = self.0.trailing_zeros() as usize / 8;
-        self.0 &= self.0 - 1;
-        Some(slot)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{SLOTS, Tags, Version};
+    use super::Version;
 
     #[test]
     fn the_version_wraps_without_touching_lock_and_link() {
@@ -285,28 +183,5 @@ mod tests {
         let next = last.next();
         assert!(!next.same_keys(last));
         assert_eq!(next.0, Version(0).with_link(Version::LINK_MAX).0);
-    }
-
-    #[test]
-    fn matching_slots_are_those_with_the_tag_and_never_free_ones() {
-        let step = if cfg!(miri) { 17 } else { 1 };
-        for tag in (0x80..=0xFF).step_by(step) {
-            for other in (0x80..=0xFF).step_by(step) {
-                for free in 0..SLOTS {
-                    let mut tags = Tags::empty(3);
-                    for slot in (0..SLOTS).filter(|slot| *slot != free) {
-                        tags = tags.with(slot, if slot % 2 == 0 { tag } else { other });
-                    }
-                    for slot in tags.matching(tag) {
-                        assert_ne!(slot, free);
-                    }
-                    for slot in (0..SLOTS).step_by(2).filter(|slot| *slot != free) {
-                        assert!(tags.matching(tag).any(|found| found == slot));
-                    }
-                    assert_eq!(tags.free(), Some(free));
-                    assert_eq!(tags.depth(), 3);
-                }
-            }
-        }
     }
 }

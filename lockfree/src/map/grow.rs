@@ -4,8 +4,9 @@
 //! split with the bit d of the hash, and the next split makes bucket 2^d + s out of bucket s. So a
 //! split moves the keys of one bucket, no table is ever copied, and none is left to be freed.
 
-use super::bucket::{Bucket, Locked, Tags};
+use super::bucket::{Bucket, Locked};
 use super::table::Table;
+use super::tags::Tags;
 use crate::sync::MODELLED;
 use crate::sync::atomic::{Ordering::Acquire, Ordering::Relaxed};
 

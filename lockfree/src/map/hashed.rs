@@ -7,7 +7,7 @@ use core::fmt;
 use core::hash::{BuildHasher, Hash};
 
 use super::layout::{Entry, Retiring, Store};
-use super::table::{Hold, Search};
+use super::search::{Hold, Search};
 use super::{Boxed, Map, Spin, pause};
 
 type Held<'m, K, V> = <Boxed as Store<K, V>>::Held<'m>;

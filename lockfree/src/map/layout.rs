@@ -6,7 +6,8 @@ use core::hash::{BuildHasher, Hash};
 use core::ptr;
 
 use super::reclaim::{Domain, Node, Protected, drop_all};
-use super::table::{Hold, Spot, Table};
+use super::search::Hold;
+use super::table::{Spot, Table};
 
 /// Entries are two words in the table: for keys and values that are [`Word`]s.
 #[derive(Debug, Clone, Copy)]

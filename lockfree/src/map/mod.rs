@@ -87,6 +87,11 @@
 //! - An insertion moves at most 16 buckets. Memory grows by the bucket as well, at about 36 bytes
 //!   for an entry of words; it is *reserved* by doubling, so where an allocator does not give pages
 //!   lazily, up to twice that. The map never shrinks: slots are used again at once, but buckets stay.
+//! - Room that is asked for from the start is in huge pages where Linux makes them (feature `std`), for
+//!   then a search does not have to look for its page first. What comes later is not, because who
+//!   touches a huge page first waits until 2 MiB are cleared; [`memory`](Map::memory) is for who has
+//!   the time. (Overflow buckets share the room, and are the exception: in a map of many thousand
+//!   entries, one insertion in about 100,000 may wait so.)
 //! - Boxes that were taken out wait to be freed on 48 lists (on Linux 32 threads have one each, further
 //!   ones share 16): fewer than 64 on each, at most 3,024 in all; besides, those that were being read
 //!   when their list was last freed (a walk holds one chain at a time), and one for each thread that
@@ -164,9 +169,13 @@ mod owner;
 )))]
 #[path = "no_owner.rs"]
 mod owner;
+mod pages;
+mod prefetch;
 pub(crate) mod reclaim;
+mod search;
 mod stripe;
 mod table;
+mod tags;
 mod visit;
 
 use core::fmt;
@@ -179,8 +188,9 @@ use self::grow::{GROW_EVERY, buckets_for};
 pub use self::hashed::Taken;
 pub use self::layout::{Boxed, Inline, Layout, Word};
 use self::layout::{Entry, Find};
-pub(crate) use self::table::prefetch;
-use self::table::{Search, Spot, Table};
+pub(crate) use self::prefetch::prefetch;
+use self::search::Search;
+use self::table::{Spot, Table};
 use self::visit::Visit;
 use crate::sync::atomic::{Ordering::Relaxed, Ordering::Release};
 use crate::wait::Spin;
@@ -272,10 +282,17 @@ impl<K, V, S: BuildHasher, L: Layout<K, V>> Map<K, V, S, L> {
     where
         L: Find<K, Q>,
     {
-        match self.find(key, L::hash(key, &self.hasher)) {
+        let hash = L::hash(key, &self.hasher);
+        let reach = self.table.reach();
+        let (home, word) = (reach.home(hash), L::word(key, hash));
+        let hold = |spot: &Spot<'_>| {
+            // SAFETY: a spot of the table that belongs to the domain.
+            unsafe { L::hold(&self.domain, spot, |stored| L::is(stored, key)) }
+        };
+        (self.table).search_at(reach, home, hash, word, hold, |search| match search {
             Search::Found(_, held) => Some(f(held.value())),
             Search::Absent(..) => None,
-        }
+        })
     }
 
     /// A copy of the value of `key`.

@@ -9,7 +9,8 @@
 use crossbeam_utils::CachePadded;
 
 use super::array::Array;
-use super::bucket::{Bucket, Tags, Version};
+use super::bucket::{Bucket, Version};
+use super::tags::Tags;
 use crate::sync::atomic::{
     AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
@@ -30,9 +31,10 @@ const fn top_of(tagged: u64, index: usize) -> u64 {
 }
 
 impl Overflow {
-    pub(super) fn new() -> Self {
+    /// None, with room for so many; further ones are farther away.
+    pub(super) fn with_room(room: usize) -> Self {
         Self {
-            buckets: Array::new(),
+            buckets: Array::with_room(room),
             pools: CachePadded::new((AtomicUsize::new(0), AtomicU64::new(0))),
         }
     }

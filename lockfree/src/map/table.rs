@@ -1,14 +1,18 @@
-//! The table of words: search, and insertion and removal under a bucket's lock. See the module's
-//! introduction for the protocol.
+//! The table of words: what it consists of, and insertion and removal under a bucket's lock. How it is
+//! searched is in `search.rs`. See the module's introduction for the protocol.
 
 use crossbeam_utils::CachePadded;
 
 use super::array::{Array, too_many};
-use super::bucket::{Bucket, Locked, Pair, Tags, Version};
+use super::bucket::{Bucket, Locked, Pair, Version};
 use super::overflow::Overflow;
+use super::tags::Tags;
 use crate::sync::atomic::{
     AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst,
 };
+
+/// In a table that is as full as it gets, at most about one bucket in this many has an overflow bucket.
+const OVERFLOWING_ONE_IN: usize = 8;
 
 /// Buckets, found by a hash.
 pub struct Table {
@@ -24,7 +28,9 @@ pub(super) struct Used {
     /// The index of the last one.
     pub(super) last: AtomicUsize,
     /// `last`, with all bits below its highest set; what it was for a smaller `last` will do.
-    mask: AtomicUsize,
+    pub(super) mask: AtomicUsize,
+    /// The first segment of them, and the highest index in it.
+    pub(super) first: (*const Bucket, usize),
 }
 
 impl Used {
@@ -35,7 +41,7 @@ impl Used {
         // locked, and so must the next one that stores it.
         self.last.store(last, Release);
         if last.is_power_of_two() {
-            // After `last`: see `Table::index`.
+            // After `last`: see `Table::reach`.
             self.mask.store(2 * last - 1, Release);
         }
     }
@@ -129,46 +135,19 @@ impl<'t> Spot<'t> {
     }
 }
 
-/// What is to be made of a pair with the right key word.
-pub enum Hold<H> {
-    /// It is the entry that is looked for.
-    Is(H),
-    /// It is another key's.
-    Other,
-    /// It has changed while it was looked at.
-    Changed,
-}
-
-/// The result of a search.
-pub(super) enum Search<'t, H> {
-    Found(Spot<'t>, H),
-    /// The home bucket when the key was not in its chain.
-    Absent(Seen<'t>),
-}
-
-impl<'t, H> Search<'t, H> {
-    /// Locks the chain if the search would have the same result now, but for the value.
-    pub(super) fn lock(&self) -> Option<Locked<'t>> {
-        match self {
-            Self::Found(spot, _) => spot.lock(),
-            Self::Absent(seen) => seen.home.lock(seen.version),
-        }
-    }
-}
-
 impl Table {
     /// A table of `buckets` buckets, at least two.
     ///
     /// # Panics
     /// If more are asked for than are allowed.
     pub(super) fn new(buckets: usize) -> Self {
-        let homes = Array::new();
-        let last = buckets.max(2) - 1;
-        let depth = last.ilog2();
         if buckets > Array::LEN_MAX {
             // At once, not after all memory has been filled.
             too_many(buckets);
         }
+        let homes = Array::with_room(buckets);
+        let last = buckets.max(2) - 1;
+        let depth = last.ilog2();
         for index in 0..=last {
             // Those that have been split, and those that they were split into, are one bit deeper.
             let split = index & ((1 << depth) - 1) | 1 << depth <= last;
@@ -180,23 +159,11 @@ impl Table {
             used: CachePadded::new(Used {
                 last: AtomicUsize::new(last),
                 mask: AtomicUsize::new((2 << depth) - 1),
+                first: homes.first(),
             }),
             homes,
-            overflow: Overflow::new(),
+            overflow: Overflow::with_room(buckets / OVERFLOWING_ONE_IN),
         }
-    }
-
-    /// Where a key with this hash is, or was until a moment ago.
-    #[inline(always)]
-    pub(super) fn index(&self, hash: usize) -> usize {
-        // Acquire: then `last` is not older. An older mask alone chooses a bucket that the key's was
-        // split off, perhaps in several steps.
-        let mask = self.used.mask.load(Acquire);
-        // Acquire: the bucket, its tags and its segment are there.
-        let last = self.used.last.load(Acquire);
-        let index = hash & mask;
-        // The second one is in use as well: the mask is not newer than `last`.
-        core::hint::select_unpredictable(index <= last, index, index & (mask >> 1))
     }
 
     /// The home bucket `index`.
@@ -208,147 +175,6 @@ impl Table {
     pub(super) unsafe fn home(&self, index: usize) -> &Bucket {
         // SAFETY: `last` and the depth were released after the bucket was added.
         unsafe { self.homes.get(index) }
-    }
-
-    /// Asks the processor to bring the home bucket `index` into its cache.
-    ///
-    /// # Safety
-    /// As for [`home`](Self::home).
-    #[inline(always)]
-    pub(super) unsafe fn prefetch(&self, index: usize) {
-        // SAFETY: by contract.
-        let bucket: *const Bucket = unsafe { self.home(index) };
-        prefetch(bucket.cast(), size_of::<Bucket>());
-    }
-
-    /// Asks for the `bytes` that the value word of this hash, in the home bucket `index`, is the address
-    /// of: if there is one, and most likely of the right key.
-    ///
-    /// # Safety
-    /// As for [`home`](Self::home).
-    #[inline(always)]
-    pub(super) unsafe fn prefetch_value(&self, index: usize, hash: usize, bytes: usize) {
-        // SAFETY: by contract.
-        let home = unsafe { self.home(index) };
-        if let Some(slot) = home.tags().matching(Tags::tag(hash)).next() {
-            // Relaxed: nothing is read there.
-            let value = home.pairs[slot].value.load(Relaxed);
-            prefetch(value.cast_const().cast(), bytes);
-        }
-    }
-
-    /// Finds the pair with key word `key` for which `hold` says that it is the one. `hold` must
-    /// not say so unless the spot [belongs](Spot::belongs) or its value is [current](Spot::current).
-    /// It is not asked about keys that the home bucket's tags, as they were seen, send elsewhere.
-    #[inline(always)]
-    pub(super) fn search<H>(
-        &self,
-        hash: usize,
-        key: usize,
-        hold: impl FnMut(&Spot<'_>) -> Hold<H>,
-    ) -> Search<'_, H> {
-        // SAFETY: the index of a bucket in use.
-        unsafe { self.search_at(self.index(hash), hash, key, hold) }
-    }
-
-    /// The same, beginning with the home bucket `index`, which was the right one once.
-    ///
-    /// # Safety
-    /// As for [`home`](Self::home).
-    #[inline(always)]
-    pub(super) unsafe fn search_at<H>(
-        &self,
-        index: usize,
-        hash: usize,
-        key: usize,
-        mut hold: impl FnMut(&Spot<'_>) -> Hold<H>,
-    ) -> Search<'_, H> {
-        // SAFETY: by contract.
-        let seen = Seen::now(unsafe { self.home(index) });
-        // Nearly always it is in the first slot with its tag. The tags of keys that were split off
-        // are gone, so the depth does not matter here.
-        if let Some(slot) = seen.tags.matching(Tags::tag(hash)).next() {
-            let spot = Spot::read(seen, seen.home, slot);
-            if spot.key == key
-                && let Hold::Is(held) = hold(&spot)
-            {
-                return Search::Found(spot, held);
-            }
-        } else if seen.version.link() == 0 && (hash ^ index) & seen.tags.mask() == 0 && seen.holds()
-        {
-            // And if it is not there, nearly always no slot has its tag.
-            return Search::Absent(seen);
-        }
-        // SAFETY: by contract.
-        unsafe { self.search_from(index, hash, key, hold) }
-    }
-
-    /// The whole search, beginning with a bucket that may not be the right one any more.
-    ///
-    /// # Safety
-    /// As for [`home`](Self::home).
-    #[inline(never)]
-    pub(super) unsafe fn search_from<H>(
-        &self,
-        mut index: usize,
-        hash: usize,
-        key: usize,
-        mut hold: impl FnMut(&Spot<'_>) -> Hold<H>,
-    ) -> Search<'_, H> {
-        loop {
-            // SAFETY: by contract at first, then split off a bucket whose tags say so.
-            let seen = Seen::now(unsafe { self.home(index) });
-            let astray = (hash ^ index) & seen.tags.mask();
-            if astray != 0 {
-                // Split since the hint was read, perhaps several times. The split at the lowest bit
-                // in question took the key along; that bucket exists, others may not yet.
-                index ^= astray & astray.wrapping_neg();
-            } else if let Some(search) = self.search_chain(seen, Tags::tag(hash), key, &mut hold) {
-                return search;
-            }
-        }
-    }
-
-    /// One try; none if the chain has changed meanwhile.
-    fn search_chain<'t, H>(
-        &'t self,
-        seen: Seen<'t>,
-        tag: u64,
-        key: usize,
-        hold: &mut impl FnMut(&Spot<'_>) -> Hold<H>,
-    ) -> Option<Search<'t, H>> {
-        let (mut bucket, mut tags, mut link) = (seen.home, seen.tags, seen.version.link());
-        loop {
-            for slot in tags.matching(tag) {
-                let spot = Spot::read(seen, bucket, slot);
-                if spot.key == key {
-                    match hold(&spot) {
-                        Hold::Is(held) => return Some(Search::Found(spot, held)),
-                        Hold::Other => {}
-                        Hold::Changed => return None,
-                    }
-                }
-            }
-            (bucket, link) = match self.follow(&seen, link)? {
-                Some(next) => next,
-                None => return Some(Search::Absent(seen)),
-            };
-            tags = bucket.tags();
-        }
-    }
-
-    /// The bucket that `link` leads to, and its link; none of it if the chain has changed.
-    #[inline(always)]
-    pub(super) fn follow(&self, seen: &Seen<'_>, link: usize) -> Option<Option<(&Bucket, usize)>> {
-        // At every step, so that no search strays through other chains.
-        if !seen.holds() {
-            return None;
-        }
-        Some((link != 0).then(|| {
-            // SAFETY: loaded with acquire from a bucket's version, and not 0.
-            let next = unsafe { self.overflow.get(link) };
-            (next, next.version().link())
-        }))
     }
 
     /// The overflow buckets of a chain that the caller has locked or for itself, from the `first`
@@ -429,25 +255,5 @@ impl Table {
             }
             before = Some(other);
         }
-    }
-}
-
-const LINE_BYTES: usize = 64;
-/// More of a long value is not asked for: the processor sees by itself that it is read in order.
-const LINES_MAX: usize = 4;
-
-/// Asks the processor to bring the lines from `start` on into its cache.
-#[inline(always)]
-pub(crate) fn prefetch(start: *const u8, bytes: usize) {
-    for line in 0..bytes.div_ceil(LINE_BYTES).min(LINES_MAX) {
-        let line = start.wrapping_add(line * LINE_BYTES);
-        #[cfg(all(target_arch = "x86_64", target_feature = "sse", not(miri)))]
-        {
-            use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            // SAFETY: a prefetch has no effect that the program could see, whatever the address.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) };
-        }
-        #[cfg(not(all(target_arch = "x86_64", target_feature = "sse", not(miri))))]
-        let _ = line;
     }
 }

@@ -2,8 +2,10 @@
 
 use alloc::vec::Vec;
 
-use super::bucket::{SLOTS, Tags};
-use super::table::{Hold, Seen, Spot, Table};
+use super::bucket::SLOTS;
+use super::search::Hold;
+use super::table::{Seen, Spot, Table};
+use super::tags::Tags;
 use crate::sync::atomic::{Ordering::Acquire, Ordering::Relaxed};
 
 /// The walk: how to hold a pair, and the pairs that are held of one chain.

@@ -199,7 +199,7 @@ impl Table {
 
     #[inline]
     pub(super) fn prefetch(&self, hash: usize) {
-        prefetch(core::ptr::from_ref(self.bucket(hash, 0)).cast(), 1);
+        prefetch(self.bucket(hash, 0), 1);
     }
 
     /// The buckets that an entry may be in, in order.

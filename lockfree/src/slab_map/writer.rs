@@ -204,7 +204,7 @@ impl<K, V> Writer<K, V> {
     /// Asks the processor for what the removal of the entry in `slot` will need, and the entry.
     #[inline]
     pub fn prefetch(&self, hash: usize, slot: Slot) {
-        prefetch(self.shared.entries.at(slot.number()).cast(), 1);
+        prefetch(self.shared.entries.at(slot.number()), 1);
         self.table().prefetch(hash);
     }
 

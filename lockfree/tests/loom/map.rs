@@ -2,6 +2,7 @@
 //! against a split. Under loom a bucket has one slot, so every second key is in an overflow bucket,
 //! and each insertion may split a bucket.
 
+mod batch;
 mod hashed;
 
 use std::hash::{BuildHasherDefault, Hasher};

@@ -40,6 +40,8 @@ struct Std(BTreeMap<u64, u64>);
 #[derive(Clone, Debug)]
 enum Op {
     Get(u64),
+    /// In a batch with the key after it, whose value does not count.
+    GetOfTwo(u64),
     Insert(u64, u64),
     Remove(u64),
     Add(u64),
@@ -53,7 +55,7 @@ impl Model for Std {
 
     fn apply(&mut self, op: &Op) -> Option<u64> {
         match *op {
-            Op::Get(key) => self.0.get(&key).copied(),
+            Op::Get(key) | Op::GetOfTwo(key) => self.0.get(&key).copied(),
             Op::Insert(key, value) => self.0.insert(key, value),
             Op::Remove(key) => self.0.remove(&key),
             Op::Add(key) => {
@@ -70,8 +72,9 @@ impl Op {
     fn random(value: u64) -> Self {
         // Few buckets, so that these collide.
         let key = thread_rng().gen_range(0..6);
-        match thread_rng().gen_range(0..6) {
+        match thread_rng().gen_range(0..7) {
             0 => Self::Get(key),
+            6 => Self::GetOfTwo(key),
             1 | 2 => Self::Insert(key, value),
             3 => Self::Remove(key),
             4 => Self::Add(key),
@@ -94,6 +97,13 @@ macro_rules! random_histories_are_linearizable {
                             let op = Op::random(thread * 100 + round * 10);
                             recorder.call(op.clone(), || match op {
                                 Op::Get(key) => map.get(&key),
+                                Op::GetOfTwo(key) => {
+                                    let mut found = [None; 2];
+                                    map.get_many(&[key, key + 1], |position, value| {
+                                        found[position] = value.copied();
+                                    });
+                                    found[0]
+                                }
                                 Op::Insert(key, value) => map.insert(key, value),
                                 Op::Remove(key) => map.remove(&key),
                                 Op::Add(key) => {

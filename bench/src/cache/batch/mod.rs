@@ -3,8 +3,8 @@
 //!
 //! Keys are drawn evenly. All tables hash with foldhash; hashbrown is for one thread and keeps nothing
 //! but the entries, where the map of `lockfree` may be written to meanwhile, and the byte store counts
-//! accesses and knows of times as well. Beside them an array that needs no search: what no table can
-//! beat.
+//! accesses and knows of times as well. hashbrown is there as users get it, and in huge pages, which ours
+//! ask for themselves. Beside them an array that needs no search: what no table can beat.
 
 mod tables;
 
@@ -47,14 +47,16 @@ pub(super) fn measure(workload: Workload, plan: &Plan, cores: &Cores) -> Result<
         Workload::BatchGetChase => vec![
             context.contender::<LockFree<Wide, Boxed>>("lock-free map", true, all)?,
             context.contender::<ByteStore<4>>("byte store", true, all)?,
-            context.contender::<TightLoop<Box<Wide>>>("hashbrown", false, all)?,
+            context.contender::<TightLoop<Box<Wide>, false>>("hashbrown", false, all)?,
+            context.contender::<TightLoop<Box<Wide>, true>>("hashbrown-huge-pages", false, all)?,
             context.contender::<Serialised<Box<Wide>>>("hashbrown-serialised", false, few)?,
             context.contender::<KnownPlaces<Box<Wide>>>("known places", false, all)?,
         ],
         _ => vec![
             context.contender::<LockFree<u64, Inline>>("lock-free map", true, all)?,
             context.contender::<ByteStore<1>>("byte store", true, all)?,
-            context.contender::<TightLoop<u64>>("hashbrown", false, all)?,
+            context.contender::<TightLoop<u64, false>>("hashbrown", false, all)?,
+            context.contender::<TightLoop<u64, true>>("hashbrown-huge-pages", false, all)?,
             context.contender::<Serialised<u64>>("hashbrown-serialised", false, few)?,
             context.contender::<KnownPlaces<u64>>("known places", false, all)?,
         ],

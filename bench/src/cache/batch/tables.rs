@@ -69,7 +69,8 @@ pub(super) trait Table: Sync + Sized + 'static {
     fn get_all(&self, keys: &[u64]) -> Found;
 }
 
-/// `Map` of `lockfree`, batch by batch, in huge pages where the system makes them.
+/// `Map` of `lockfree`, batch by batch. What it has room for from the start is in huge pages where the
+/// system makes them.
 pub(super) struct LockFree<V, L: Layout<u64, V>>(Map<u64, V, RandomState, L>);
 
 impl<V: Value, L: Layout<u64, V> + 'static> Table for LockFree<V, L>
@@ -80,9 +81,6 @@ where
         let map = Map::with_capacity_and_hasher(entries as usize, RandomState::default());
         for id in 0..entries {
             map.insert_with(draws::key(id as usize), V::of(id), |_| ());
-        }
-        for (start, bytes) in map.memory() {
-            let _refused_is_slower = collapse(start, bytes);
         }
         Ok(LockFree(map))
     }
@@ -156,12 +154,27 @@ fn filled<V: Value>(entries: u64) -> Std<V> {
     map
 }
 
-/// hashbrown in a tight loop, whose gets the processor overlaps as far as it looks ahead.
-pub(super) struct TightLoop<V>(Std<V>);
+/// Makes huge pages of a table: its entries, and after them a byte for each place.
+fn collapse_table<V>(map: &Std<V>) {
+    let keys = || map.keys().map(std::ptr::from_ref);
+    if let (Some(first), Some(last)) = (keys().min(), keys().max()) {
+        let entries = last.addr() - first.addr() + size_of::<(u64, V)>();
+        let places = entries / size_of::<(u64, V)>();
+        let _refused_is_slower = collapse(first.cast(), entries + places);
+    }
+}
 
-impl<V: Value> Table for TightLoop<V> {
+/// hashbrown in a tight loop, whose gets the processor overlaps as far as it looks ahead; as users get
+/// it, or in huge pages where the system makes them.
+pub(super) struct TightLoop<V, const HUGE: bool>(Std<V>);
+
+impl<V: Value, const HUGE: bool> Table for TightLoop<V, HUGE> {
     fn filled(entries: u64) -> Result<Self> {
-        Ok(TightLoop(filled(entries)))
+        let map = filled(entries);
+        if HUGE {
+            collapse_table(&map);
+        }
+        Ok(TightLoop(map))
     }
 
     fn get_all(&self, keys: &[u64]) -> Found {

@@ -5,7 +5,8 @@ use core::cell::{Cell, RefCell};
 use core::ptr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::super::table::{Hold, Search, Spot};
+use super::super::search::{Hold, Search};
+use super::super::table::Spot;
 use super::super::visit::Visit;
 use super::{Relaxed, Table, entries_max};
 

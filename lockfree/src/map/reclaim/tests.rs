@@ -6,7 +6,8 @@ use std::thread;
 use std::vec::Vec;
 
 use super::super::layout::{Boxed, Entry, Store};
-use super::super::table::{Hold, Search, Table};
+use super::super::search::{Hold, Search};
+use super::super::table::Table;
 use super::slots::Retired;
 use super::{AtomicPtr, Box, Domain, FREE_EVERY, Node};
 use crate::sync::atomic::Ordering::Relaxed;
