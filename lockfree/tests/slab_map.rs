@@ -33,8 +33,9 @@ fn set<V>(writer: &mut Writer<u64, V>, key: u64, value: V) {
             writer.insert(hash(key), key, value, hash_of);
         }
         Some(slot) => {
-            let (_, taken) = writer.replace(hash(key), slot, key, value).expect("there");
-            writer.retire(taken);
+            writer
+                .overwrite(hash(key), slot, key, value)
+                .expect("there");
         }
     }
     drop(writer.collect());
@@ -109,12 +110,32 @@ fn every_value_is_dropped_once_and_few_wait_for_that() {
     let rounds = if cfg!(miri) { 100 } else { 10_000 };
     for round in 0..rounds {
         set(&mut writer, round % 10, Counted::new(&count));
-        assert!(count.load(SeqCst) <= 10 + 2 * 64 + 1);
+        assert!(count.load(SeqCst) <= 10 + 2 * 10 + 1);
     }
     assert!(remove(&mut writer, 3));
     drop(writer);
     assert!(reader.find(hash(4), |key, _| *key == 4).is_some());
     drop(reader);
+    assert_eq!(count.load(SeqCst), 0);
+}
+
+#[test]
+fn of_many_that_are_removed_at_once_none_waits_for_others() {
+    let count = Arc::default();
+    let (mut writer, reader) = slab_map(&Hazards::new());
+    let len = if cfg!(miri) { 200 } else { 10_000 };
+    (0..len).for_each(|key| set(&mut writer, key, Counted::new(&count)));
+    let found = reader.find(hash(0), |key, _| *key == 0).expect("there");
+    for key in 0..len {
+        let slot = slot(&writer, key).expect("there");
+        assert!(writer.remove(hash(key), slot));
+    }
+    drop(writer.collect());
+    assert_eq!(count.load(SeqCst), 1);
+    drop(found);
+    drop(writer.collect());
+    assert_eq!(count.load(SeqCst), 1, "too few to be looked at");
+    drop(writer.collect_all());
     assert_eq!(count.load(SeqCst), 0);
 }
 
@@ -168,6 +189,23 @@ fn what_was_taken_can_be_read_until_it_is_retired_and_by_its_own_map_only() {
     let retired = catch_unwind(AssertUnwindSafe(|| stranger.retire(taken)));
     assert!(retired.is_err());
     assert_eq!(take(&mut writer, 2).map(|_| ()), None);
+}
+
+#[test]
+fn a_wrong_hash_changes_nothing() {
+    let count = Arc::default();
+    let (mut writer, reader) = slab_map(&Hazards::new());
+    set(&mut writer, 1, Counted::new(&count));
+    let known = slot(&writer, 1).expect("there");
+    let wrong = !hash(1);
+    let replace = || writer.replace(wrong, known, 1, Counted::new(&count));
+    assert!(catch_unwind(AssertUnwindSafe(replace)).is_err());
+    assert!(catch_unwind(AssertUnwindSafe(|| writer.remove(wrong, known))).is_err());
+    assert_eq!((writer.len(), slot(&writer, 1)), (1, Some(known)));
+    drop(writer.collect_all());
+    assert_eq!(count.load(SeqCst), 1);
+    drop((writer, reader));
+    assert_eq!(count.load(SeqCst), 0);
 }
 
 #[test]

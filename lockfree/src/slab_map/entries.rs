@@ -53,11 +53,12 @@ impl<T> Entries<T> {
         segment.wrapping_add(slot as usize)
     }
 
-    /// Gives memory to a slot. To be called by one thread at a time.
+    /// Gives memory to a slot. To be called for 1, 2, 3 and so on, each once, by one thread at a time.
     pub(super) fn add(&self, slot: u32) {
         let segment = &self.segments[segment_of(slot)];
-        if segment.load(Relaxed).is_null() {
-            let (before, len) = extent(segment_of(slot));
+        let (before, len) = extent(segment_of(slot));
+        // Not if it is null: that may also be where it was moved back to.
+        if slot as usize == before.max(1) {
             let made: *mut T = Box::into_raw(Box::<[T]>::new_uninit_slice(len)).cast();
             // Relaxed: as above.
             segment.store(made.wrapping_sub(before), Relaxed);
@@ -69,6 +70,7 @@ impl<T> Drop for Entries<T> {
     fn drop(&mut self) {
         for (number, segment) in self.segments.iter().enumerate() {
             let moved = segment.load(Relaxed);
+            // If it is there and moved back to null, it is leaked.
             if !moved.is_null() {
                 let (before, len) = extent(number);
                 let first = moved.wrapping_add(before).cast::<MaybeUninit<T>>();

@@ -320,9 +320,9 @@ impl Table {
                 let hash = hash_of(slot);
                 // In this order: it is never in neither.
                 self.insert(hash, slot);
-                // Here, wherever a wrong hash may lead.
+                // Here, wherever a wrong hash may lead: that may also be past it.
                 bucket.clear(place);
-                let passed = |it: &&Bucket| !core::ptr::eq(*it, bucket);
+                let passed = |it: &&Bucket| !core::ptr::eq(*it, bucket) && it.passed() > 0;
                 old.path(hash).take_while(passed).for_each(Bucket::unpass);
             }
         }

@@ -32,9 +32,9 @@
 //! 2. Another value for a key is a new entry, whose number is stored in the place of the former one.
 //!    So the key is never absent.
 //! 3. A removal clears the number, then the tag. The slot is *taken*; its entry can still be read.
-//! 4. When it is *retired*, it waits. When enough wait, they are noted; when as many again wait, all
-//!    hazard slots are read, after a heavy half of the asymmetric fence that began after the note
-//!    (`hazards.rs`). Of what no one shows, the entries are moved out, to be dropped by the caller
+//! 4. When it is *retired*, it waits. When enough wait, they are noted; when as many again wait, or at
+//!    once if they are far too many, all hazard slots are read, after a heavy half of the asymmetric
+//!    fence that began after the note (`hazards.rs`). Of what no one shows, the entries are moved out, to be dropped by the caller
 //!    without a lock, and the slots are free.
 //! 5. An entry that moves to the next table is there before it leaves the previous one. Nothing is
 //!    removed meanwhile.
@@ -55,13 +55,18 @@
 //!
 //! # Garbage bound
 //!
-//! Of what was retired wait at most 128, or one in eight of the entries up to 1,024 if that is more;
-//! besides, what was shown when that was last looked at. A reader that stops for ever keeps what it
-//! reads, and nothing else. Where the kernel refuses the heavy half, all of it waits until the map goes.
+//! Of what was retired wait, after [`collect`](Writer::collect), at most twice as many as there are
+//! entries, but never less than 16, and never more than 128, or one in eight of the entries up to 1,024
+//! if that is more; besides, what was shown when that was last looked at.
+//! [`collect_all`](Writer::collect_all) leaves only what is shown. A reader that stops for ever keeps
+//! what it reads, and nothing else. Where the kernel refuses the heavy half, all of it waits until the
+//! map goes.
 //!
 //! # When not to use it
 //!
-//! With several writers at once: use the [map](crate::map). Where memory must shrink: neither does.
+//! With several writers at once: use the [map](crate::map). Where memory must shrink: neither does. What
+//! that says of copies of this crate, `fork` and signal handlers holds here, too: hazard slots are the
+//! same.
 
 mod entries;
 mod hazards;

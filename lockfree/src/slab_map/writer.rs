@@ -20,7 +20,7 @@ use crate::map::reclaim::drop_all;
 use crate::sync::atomic::{AtomicU32, Ordering::Relaxed, Ordering::Release};
 use crate::sync::{Arc, MODELLED};
 
-/// How many wait at least before they are looked at.
+/// How many wait at least before they are looked at, of fewer entries than that as many as there are,
 const BATCH_MIN: usize = if MODELLED {
     1
 } else if cfg!(miri) {
@@ -28,6 +28,8 @@ const BATCH_MIN: usize = if MODELLED {
 } else {
     64
 };
+/// but no fewer than this.
+const BATCH_LEAST: usize = if MODELLED { 1 } else { 8 };
 const BATCH_MAX: usize = 512;
 /// In between, one in this many of the entries.
 const BATCH_PART: usize = 16;
@@ -48,7 +50,7 @@ pub(super) struct Books {
     used: u32,
     free: Vec<u32>,
     retired: Vec<u32>,
-    /// Those that were retired before the note.
+    /// Those that were retired before the note, and those that were shown when that was looked at.
     noted: Vec<u32>,
     note: Note,
     /// At how many retired ones they are looked at.
@@ -86,6 +88,12 @@ impl Books {
         let word = &mut self.live[slot as usize / 64];
         *word = if live { *word | bit } else { *word & !bit };
         self.len = if live { self.len + 1 } else { self.len - 1 };
+    }
+
+    /// How many wait until they are looked at.
+    fn batch(&self) -> usize {
+        let least = self.len.clamp(BATCH_LEAST, BATCH_MIN);
+        (self.len / BATCH_PART).clamp(least, BATCH_MAX)
     }
 
     /// The slots that are live or retired.
@@ -145,7 +153,7 @@ impl<K, V> Writer<K, V> {
     pub(super) fn new(shared: Arc<Shared<K, V>>) -> Self {
         let books = Books {
             used: 1,
-            collect_at: BATCH_MIN,
+            collect_at: BATCH_LEAST,
             ..Books::default()
         };
         Self { shared, books }
@@ -190,7 +198,8 @@ impl<K, V> Writer<K, V> {
         })
     }
 
-    /// The slot that the next entry will be in: for who keeps something by the numbers of slots.
+    /// The slot that the next entry will be in, unless entries are collected before: for who keeps
+    /// something by the numbers of slots.
     pub fn next_slot(&mut self) -> Slot {
         if self.books.free.is_empty() {
             let slot = self.another();
@@ -232,14 +241,16 @@ impl<K, V> Writer<K, V> {
         key: K,
         value: V,
     ) -> Option<(Slot, Taken<K, V>)> {
-        if !self.books.is_live(slot.number()) {
-            return None;
-        }
-        let by = self.fill(key, value);
-        let replaced = self.in_tables(|table| table.replace(hash, slot.number(), by.number()));
-        assert!(replaced, "the hash of another key");
-        self.books.set_live(slot.number(), false);
+        let by = self.relink(hash, slot, key, value)?;
         Some((by, self.taken(slot)))
+    }
+
+    /// The same, and retires the one that was in `slot`.
+    #[inline]
+    pub fn overwrite(&mut self, hash: usize, slot: Slot, key: K, value: V) -> Option<Slot> {
+        let by = self.relink(hash, slot, key, value)?;
+        self.books.retired.push(slot.number());
+        Some(by)
     }
 
     /// Takes the entry in `slot` out, if there is one.
@@ -268,7 +279,7 @@ impl<K, V> Writer<K, V> {
         self.books.retired.push(slot);
     }
 
-    /// If enough entries wait: those that nobody reads. Else nothing.
+    /// If enough entries wait: those that nobody reads, mostly without the latest. Else nothing.
     #[inline]
     pub fn collect(&mut self) -> Garbage<K, V> {
         if self.books.retired.len() < self.books.collect_at {
@@ -279,35 +290,62 @@ impl<K, V> Writer<K, V> {
 
     #[cold]
     fn collect_now(&mut self) -> Garbage<K, V> {
+        let batch = self.books.batch();
+        // So many at once need not come again for long: they do not wait for as many more.
+        if self.books.retired.len() > 2 * batch {
+            return self.collect_all();
+        }
+        let garbage = self.free_noted();
+        if garbage.is_some() {
+            self.note();
+        } else {
+            // The kernel refuses: it is asked again after as many more.
+            self.books.collect_at = self.books.retired.len() + batch;
+        }
+        garbage.unwrap_or_default()
+    }
+
+    /// All entries that wait and that nobody reads, however few: for who knows that they take much
+    /// memory, or that no more will come. It executes a heavy half of the fence, which takes
+    /// microseconds.
+    pub fn collect_all(&mut self) -> Garbage<K, V> {
+        self.note();
+        self.free_noted().unwrap_or_default()
+    }
+
+    /// Notes all that wait.
+    fn note(&mut self) {
+        let books = &mut self.books;
+        books.noted.append(&mut books.retired);
+        books.note = self.shared.hazards.note();
+        books.collect_at = books.batch();
+    }
+
+    /// Of those that were noted, frees the slots of which nobody reads. None if the kernel refuses
+    /// the heavy half.
+    fn free_noted(&mut self) -> Option<Garbage<K, V>> {
         let (books, shared) = (&mut self.books, &self.shared);
-        let batch = (books.len / BATCH_PART).clamp(BATCH_MIN, BATCH_MAX);
-        // If the kernel refuses, they wait until it permits it again, which is asked after as many more.
-        books.collect_at = books.retired.len() + batch;
-        let mut garbage = Vec::new();
-        if !books.noted.is_empty() {
-            let Some(shown) = shared.hazards.shown(books.note) else {
-                return Garbage(garbage);
-            };
-            let drops = needs_drop::<Pair<K, V>>();
-            garbage.reserve(if drops { books.noted.len() } else { 0 });
-            books.free.reserve(books.noted.len());
-            for slot in books.noted.drain(..) {
-                let entry = shared.entries.at(slot);
-                if shown.binary_search(&entry.cast()).is_ok() {
-                    books.retired.push(slot);
-                    continue;
-                }
+        if books.noted.is_empty() {
+            return Some(Garbage::default());
+        }
+        let shown = shared.hazards.shown(books.note)?;
+        let drops = needs_drop::<Pair<K, V>>();
+        let mut garbage = Vec::with_capacity(if drops { books.noted.len() } else { 0 });
+        let free = &mut books.free;
+        free.reserve(books.noted.len());
+        books.noted.retain(|&slot| {
+            let entry = shared.entries.at(slot);
+            let is_shown = shown.binary_search(&entry.cast()).is_ok();
+            if !is_shown {
                 if drops {
                     // SAFETY: whole, and by the protocol nobody reads it or ever will.
                     garbage.push(unsafe { entry.read() });
                 }
-                books.free.push(slot);
+                free.push(slot);
             }
-        }
-        mem::swap(&mut books.noted, &mut books.retired);
-        books.note = shared.hazards.note();
-        books.collect_at = batch;
-        Garbage(garbage)
+            is_shown
+        });
+        Some(Garbage(garbage))
     }
 
     fn table(&self) -> &Table {
@@ -346,6 +384,23 @@ impl<K, V> Writer<K, V> {
         self.shared.entries.add(slot);
         books.live.resize(slot as usize / 64 + 1, 0);
         slot
+    }
+
+    /// Puts a new entry in the place of a live slot; none if it is not live.
+    #[inline(always)]
+    fn relink(&mut self, hash: usize, slot: Slot, key: K, value: V) -> Option<Slot> {
+        if !self.books.is_live(slot.number()) {
+            return None;
+        }
+        let by = self.fill(key, value);
+        let replaced = self.in_tables(|table| table.replace(hash, slot.number(), by.number()));
+        if !replaced {
+            self.books.set_live(by.number(), false);
+            self.books.retired.push(by.number());
+            panic!("the hash of another key");
+        }
+        self.books.set_live(slot.number(), false);
+        Some(by)
     }
 
     /// Takes a live slot out of the index; false if it is not live.

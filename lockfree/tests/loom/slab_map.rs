@@ -62,9 +62,8 @@ impl Ends {
         let slot = self.writer.find(key as usize, |known, _| *known == key);
         let slot = slot.expect("is there");
         let value = Guarded::new(value);
-        let replaced = self.writer.replace(key as usize, slot, key, value);
-        let (_, taken) = replaced.expect("is there");
-        self.writer.retire(taken);
+        let replaced = self.writer.overwrite(key as usize, slot, key, value);
+        replaced.expect("is there");
         drop(self.writer.collect());
     }
 
