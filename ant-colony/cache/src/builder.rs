@@ -141,7 +141,8 @@ impl<K, V, S> Builder<K, V, S> {
 
     /// Is told of each entry that has left, and why, by the thread that made it leave. No lock is
     /// held then: it may use the cache. What it delays is that thread. If it panics, the operation has
-    /// had its effect, and the panic goes on in its caller.
+    /// its whole effect, the rest that leaves is told all the same, and the first panic goes on in its
+    /// caller.
     #[must_use]
     pub fn listener(mut self, listener: impl Fn(&K, &V, Cause) + Send + Sync + 'static) -> Self {
         self.listener = Some(Box::new(listener));

@@ -37,8 +37,11 @@
 //!    those who wait and is not kept.
 //!
 //! Values that have left are dropped a little later, since readers may have them in hand: of each shard
-//! at most 128 wait, or one in eight of its entries up to 1,024 if that is more; besides, those that were
-//! being read when it was last tried. A reader that stops for ever keeps what it reads, and nothing else.
+//! wait at most twice as many as it has entries, or 16; never more than 128, or one in eight of the
+//! entries up to 1,024 if that is more; and they weigh at most an eighth of the shard's bound. After
+//! [`invalidate_all`](Cache::invalidate_all), [`invalidate_if`](Cache::invalidate_if) and
+//! [`remove_expired`](Cache::remove_expired) none wait. Besides, those stay that were being read when it
+//! was last tried. A reader that stops for ever keeps what it reads, and nothing else.
 //!
 //! Readers say what they read in a hazard slot that belongs to their thread, by one plain store; who
 //! frees makes the kernel execute the fences for them, once for all shards. So a hit has no atomic

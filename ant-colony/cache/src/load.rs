@@ -171,11 +171,11 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Lead<'_, K, V, S> {
         let cache = self.cache;
         let mut weighed = cache.weigh(self.hash, &key, value.clone()).ok();
         let now = cache.now();
-        let mut departed = cache.departed();
+        let shard = cache.shard(self.hash);
+        let mut departed = cache.departed(shard);
         let mut landing = Landing(None);
         // Out here, for its drop, and that of a value that is not kept, may use the cache.
         let mut ended;
-        let shard = cache.shard(self.hash);
         {
             let mut state = shard.lock();
             ended = self.ticket.take().and_then(|t| state.flights.end(t));
@@ -192,7 +192,6 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Lead<'_, K, V, S> {
             }
         }
         landing.land(&value);
-        cache.announce(shard, departed);
         value
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{
 };
 
 use crossbeam_utils::CachePadded;
-use hallows_lockfree::slab_map::{Hazards, Reader, Writer, slab_map};
+use hallows_lockfree::slab_map::{Garbage, Hazards, Reader, Writer, slab_map};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::departure::Cause;
@@ -35,6 +35,8 @@ pub(crate) struct State<K, V> {
     pub(crate) eviction: Eviction,
     pub(crate) flights: Flights<K, V>,
     pub(crate) insertions: u64,
+    /// What those weigh that were retired since all that wait were last looked at.
+    pub(crate) waits: u64,
     pub(crate) departed: [u64; Cause::COUNT],
 }
 
@@ -49,6 +51,7 @@ impl<K, V> Shard<K, V> {
                 eviction: Eviction::new(),
                 flights: Flights::new(),
                 insertions: 0,
+                waits: 0,
                 departed: [0; Cause::COUNT],
             }),
             times: has_times.then(TimesOfSlots::default),
@@ -100,6 +103,23 @@ impl<K, V> Shard<K, V> {
 
     pub(crate) fn count_too_heavy(&self) {
         self.too_heavy.fetch_add(1, Relaxed);
+    }
+
+    /// What can be dropped, if enough waits for that: by number, which the map knows, or by weight.
+    #[inline]
+    pub(crate) fn collect(&self, state: &mut State<K, V>) -> Garbage<K, Entry<V>> {
+        const PART: u64 = 8;
+        if state.waits <= self.limits.weight / PART {
+            return state.entries.collect();
+        }
+        self.collect_all(state)
+    }
+
+    /// All that can be dropped.
+    #[cold]
+    pub(crate) fn collect_all(&self, state: &mut State<K, V>) -> Garbage<K, Entry<V>> {
+        state.waits = 0;
+        state.entries.collect_all()
     }
 
     pub(crate) fn add_to(&self, sum: &mut Statistics) {

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hash};
 use std::vec;
 
 use crate::cache::Cache;
-use crate::departure::Cause;
+use crate::departure::{Cause, Panics};
 use crate::entry::Entry;
 
 /// A position between places.
@@ -26,7 +26,6 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     {
         Iter {
             cache: self,
-            now: self.now(),
             position: Position::default(),
             batch: Vec::new().into_iter(),
         }
@@ -47,16 +46,16 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     /// Removes all entries whose time has passed: for who wants their room, or to hear of them, early.
     pub fn remove_expired(&self) {
         let now = self.now();
-        self.for_each_place(|hash, place| {
+        self.for_each_place(|hash, place, panics| {
             let shard = self.shard(hash);
-            let mut departed = self.departed();
+            let mut departed = self.departed(shard);
             {
                 // Looked at under the lock, so that one that was read or written lately stays.
                 let mut state = shard.lock();
                 self.take_if_due(shard, &mut state, place, now, &mut departed);
                 departed.collect(&mut state);
             }
-            self.announce(shard, departed);
+            panics.catch(|| drop(departed));
         });
     }
 
@@ -64,26 +63,40 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         for shard in &self.shards {
             shard.lock().flights.detach_all();
         }
-        self.for_each_place(|hash, place| self.remove_one_if(hash, place, &mut f));
+        self.for_each_place(|hash, place, panics| self.remove_one_if(hash, place, &mut f, panics));
     }
 
-    fn for_each_place(&self, mut f: impl FnMut(usize, u32)) {
+    /// Calls `f`, which removes entries, for all; then lets go of what waits. What panics when entries
+    /// have left does not end it: the first panic goes on afterwards.
+    fn for_each_place(&self, mut f: impl FnMut(usize, u32, &mut Panics)) {
+        let mut panics = Panics::default();
         let mut position = Position::default();
         while let Some(batch) = self.next_batch(&mut position) {
             for (hash, place) in batch {
-                f(hash, place);
+                f(hash, place, &mut panics);
             }
         }
+        for shard in &self.shards {
+            let garbage = shard.collect_all(&mut shard.lock());
+            panics.catch(|| drop(garbage));
+        }
+        panics.go_on();
     }
 
-    fn remove_one_if(&self, hash: usize, place: u32, f: &mut impl FnMut(&K, &Entry<V>) -> bool) {
+    fn remove_one_if(
+        &self,
+        hash: usize,
+        place: u32,
+        f: &mut impl FnMut(&K, &Entry<V>) -> bool,
+        panics: &mut Panics,
+    ) {
         let shard = self.shard(hash);
         let here = |_: &K, entry: &Entry<V>| entry.place == place;
         while let Some(found) = shard.entries.find(hash, here) {
             if !f(found.key(), found.value()) {
                 return;
             }
-            let mut departed = self.departed();
+            let mut departed = self.departed(shard);
             let is_same = {
                 let mut state = shard.lock();
                 // No other value will be in the slot as long as this one is being read.
@@ -95,7 +108,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
                 is_same
             };
             drop(found);
-            self.announce(shard, departed);
+            panics.catch(|| drop(departed));
             if is_same {
                 return;
             }
@@ -127,7 +140,6 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
 /// What [`Cache::iter`] returns.
 pub struct Iter<'c, K: Hash + Eq, V, S> {
     cache: &'c Cache<K, V, S>,
-    now: u64,
     position: Position,
     batch: vec::IntoIter<(usize, u32)>,
 }
@@ -136,6 +148,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Iterator for Iter<'_, K, V,
     type Item = (K, V);
 
     fn next(&mut self) -> Option<(K, V)> {
+        let now = self.cache.now();
         loop {
             for (hash, place) in self.batch.by_ref() {
                 let here = |_: &K, entry: &Entry<V>| entry.place == place;
@@ -143,7 +156,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Iterator for Iter<'_, K, V,
                 let Some(found) = shard.entries.find(hash, here) else {
                     continue;
                 };
-                if !self.cache.is_due(shard, found.slot(), self.now) {
+                if !self.cache.is_due(shard, found.slot(), now) {
                     return Some((found.key().clone(), found.value().value.clone()));
                 }
             }

@@ -2,7 +2,6 @@
 
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use ant_colony_policy::Frequency;
 use hallows_lockfree::slab_map::Slot;
@@ -62,15 +61,12 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
             }
         };
         let shard = self.shard(hash);
-        let mut departed = self.departed();
+        let mut departed = self.departed(shard);
         let now = self.now();
-        {
-            let mut state = shard.lock();
-            state.flights.detach(hash, &key);
-            self.place(shard, &mut state, hash, key, weighed, now, &mut departed);
-            departed.collect(&mut state);
-        }
-        self.announce(shard, departed);
+        let mut state = shard.lock();
+        state.flights.detach(hash, &key);
+        self.place(shard, &mut state, hash, key, weighed, now, &mut departed);
+        departed.collect(&mut state);
         Ok(())
     }
 
@@ -80,10 +76,9 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let (hash, mut departed) = (self.hash(key), self.departed());
-        let removed = self.take_key(hash, key, &mut departed);
-        self.announce(self.shard(hash), departed);
-        removed
+        let hash = self.hash(key);
+        let mut departed = self.departed(self.shard(hash));
+        self.take_key(hash, key, &mut departed)
     }
 
     /// Removes `key`, and then calls `f` with its value, if it had one.
@@ -92,17 +87,14 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let (hash, mut departed) = (self.hash(key), Departed::new(true));
+        let hash = self.hash(key);
+        let mut departed = Departed::new(self.shard(hash), self.listener.as_deref(), true);
         let removed = self.take_key(hash, key, &mut departed);
-        // The listener hears of it also if `f` panics.
-        let read = |value| catch_unwind(AssertUnwindSafe(|| f(value)));
-        let result = removed.then(|| departed.first().map(read)).flatten();
-        self.announce(self.shard(hash), departed);
-        result.map(|read| read.unwrap_or_else(|panic| resume_unwind(panic)))
+        removed.then(|| departed.first().map(f)).flatten()
     }
 
     /// Takes `key` out; true if it had a value that had not expired.
-    fn take_key<Q>(&self, hash: usize, key: &Q, departed: &mut Departed<K, V>) -> bool
+    fn take_key<Q>(&self, hash: usize, key: &Q, departed: &mut Departed<'_, K, V>) -> bool
     where
         K: Borrow<Q>,
         Q: Eq + ?Sized,
@@ -127,8 +119,8 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     }
 
     /// For what an operation makes leave.
-    pub(crate) fn departed(&self) -> Departed<K, V> {
-        Departed::new(self.listener.is_some())
+    pub(crate) fn departed<'c>(&'c self, shard: &'c Shard<K, V>) -> Departed<'c, K, V> {
+        Departed::new(shard, self.listener.as_deref(), false)
     }
 
     /// Asks the weigher and the lifetime of the user.
@@ -162,7 +154,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         key: K,
         new: Weighed<V>,
         now: u64,
-        departed: &mut Departed<K, V>,
+        departed: &mut Departed<'_, K, V>,
     ) {
         // The only code of the user in here, and nothing has changed yet.
         let Some(slot) = state.entries.find(hash, |known, _| *known == key) else {
@@ -194,7 +186,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         key: K,
         new: Weighed<V>,
         now: u64,
-        departed: &mut Departed<K, V>,
+        departed: &mut Departed<'_, K, V>,
     ) {
         let whole = Used {
             count: 1,
@@ -223,28 +215,37 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         key: K,
         new: Weighed<V>,
         now: u64,
-        departed: &mut Departed<K, V>,
+        departed: &mut Departed<'_, K, V>,
     ) {
         let (_, old) = state.entries.get(slot).expect("what was found");
         let (place, mark) = (old.place, old.mark.get());
+        let (before, after) = (state.eviction.places().weight(place), new.weight);
         let expired = self.is_due(shard, slot, now);
-        state.eviction.reweigh(place, new.weight);
-        shard.publish(state);
+        state.eviction.reweigh(place, after);
+        if after > before {
+            shard.publish(state);
+        }
         self.set_times(shard, state, &new);
         let entry = new.into_entry(place, mark.hit());
-        let replaced = state.entries.replace(hash, slot, key, entry);
-        let (slot, taken) = replaced.expect("what was found");
-        state.eviction.settle(place, slot);
         let cause = if expired {
             Cause::Expired
         } else {
             Cause::Replaced
         };
         state.departed[cause as usize] += 1;
-        if departed.wanted() {
-            departed.push(taken, cause);
+        let by = if departed.wanted() {
+            let replaced = state.entries.replace(hash, slot, key, entry);
+            replaced.map(|(by, taken)| {
+                departed.push(taken, before, cause);
+                by
+            })
         } else {
-            state.entries.retire(taken);
+            state.waits += before;
+            state.entries.overwrite(hash, slot, key, entry)
+        };
+        state.eviction.settle(place, by.expect("what was found"));
+        if after < before {
+            shard.publish(state);
         }
     }
 
@@ -264,7 +265,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         state: &mut State<K, V>,
         more: Used,
         now: u64,
-        departed: &mut Departed<K, V>,
+        departed: &mut Departed<'_, K, V>,
     ) {
         while let Some(limit) = shard.exceeded(state, more) {
             let mut cause = Cause::Capacity;
@@ -287,7 +288,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         shard: &Shard<K, V>,
         state: &mut State<K, V>,
         now: u64,
-        departed: &mut Departed<K, V>,
+        departed: &mut Departed<'_, K, V>,
     ) {
         const LOOKS: usize = 2;
         if self.expiry.is_none() {
@@ -308,15 +309,16 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         state: &mut State<K, V>,
         place: u32,
         cause: Cause,
-        departed: &mut Departed<K, V>,
+        departed: &mut Departed<'_, K, V>,
     ) {
         let places = state.eviction.places();
-        let hash = places.hash(place) as usize;
+        let (hash, weight) = (places.hash(place) as usize, places.weight(place));
         if let Some(slot) = places.slot(place) {
             if !departed.wanted() {
                 state.entries.remove(hash, slot);
+                state.waits += weight;
             } else if let Some(taken) = state.entries.take(hash, slot) {
-                departed.push(taken, cause);
+                departed.push(taken, weight, cause);
             }
         }
         let next = state.eviction.leave(place);
@@ -335,7 +337,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         state: &mut State<K, V>,
         place: u32,
         now: u64,
-        departed: &mut Departed<K, V>,
+        departed: &mut Departed<'_, K, V>,
     ) {
         let slot = state.eviction.places().slot(place);
         if slot.is_some_and(|slot| self.is_due(shard, slot, now)) {
@@ -347,16 +349,10 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     #[cold]
     pub(crate) fn expire(&self, hash: usize, place: u32, now: u64) {
         let shard = self.shard(hash);
-        let mut departed = self.departed();
+        let mut departed = self.departed(shard);
         if let Some(mut state) = shard.try_lock() {
             self.take_if_due(shard, &mut state, place, now, &mut departed);
             departed.collect(&mut state);
         }
-        self.announce(shard, departed);
-    }
-
-    #[inline]
-    pub(crate) fn announce(&self, shard: &Shard<K, V>, departed: Departed<K, V>) {
-        departed.announce(shard, self.listener.as_deref());
     }
 }

@@ -119,3 +119,20 @@ fn an_expired_value_is_loaded_again() {
     assert_eq!(cache.get_or_insert_with("a", || 3), 3);
     assert_eq!(cache.len(), 1);
 }
+
+#[test]
+fn what_expires_while_others_are_met_is_not_met() {
+    let clock = FakeClock::default();
+    let cache = Cache::builder()
+        .capacity(10)
+        .time_to_live(SECOND)
+        .clock(clock.clone())
+        .build()
+        .expect("a cache");
+    cache.insert(1, ()).expect("no weigher");
+    cache.insert(2, ()).expect("no weigher");
+    let mut all = cache.iter();
+    assert!(all.next().is_some());
+    clock.advance(SECOND);
+    assert_eq!(all.next(), None);
+}

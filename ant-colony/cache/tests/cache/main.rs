@@ -2,6 +2,7 @@
 
 mod building;
 mod expiry;
+mod garbage;
 mod limits;
 mod linearize;
 mod listening;

@@ -1,11 +1,17 @@
 //! Whatever of the user's panics, the cache is usable afterwards.
 
+use std::future::pending;
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
 use ant_colony::Cache;
+use futures::channel::oneshot::{self, Canceled};
+
+use crate::{FakeClock, Woken};
 
 /// Panics where it is told to.
 #[derive(Clone, Default)]
@@ -182,6 +188,75 @@ fn clones_that_panic_leave_values_and_flights_in_order() {
     assert_eq!(cache.get_with(&2, |_| ()), None);
     drop(cache.get_or_insert_with(2, value));
     assert_eq!(cache.len(), 2);
+}
+
+/// A value that is counted, whose clone panics when so many have been made.
+struct Counted(Arc<()>, Arc<AtomicUsize>);
+
+impl Clone for Counted {
+    fn clone(&self) -> Counted {
+        assert_ne!(self.1.fetch_sub(1, SeqCst), 1, "the bomb");
+        Counted(Arc::clone(&self.0), Arc::clone(&self.1))
+    }
+}
+
+#[test]
+fn what_left_for_a_value_that_cannot_be_handed_over_is_heard_of_and_dropped() {
+    let (count, clones) = (Arc::new(()), Arc::new(AtomicUsize::new(0)));
+    let value = || Counted(Arc::clone(&count), Arc::clone(&clones));
+    let heard = Arc::new(AtomicUsize::new(0));
+    let log = Arc::clone(&heard);
+    let cache = Cache::builder()
+        .capacity(1)
+        .listener(move |key: &u64, _: &Counted, _| log.store(*key as usize, SeqCst))
+        .build()
+        .expect("a cache");
+    cache.insert(7, value()).expect("no weigher");
+    let (sender, receiver) = oneshot::channel();
+    let mut leader = pin!(cache.get_or_try_insert_with(8, || receiver));
+    let mut waiter = pin!(cache.get_or_try_insert_with(8, pending::<Result<_, Canceled>>));
+    let woken = Arc::new(Woken::default());
+    assert!(woken.poll(leader.as_mut()).is_pending());
+    assert!(woken.poll(waiter.as_mut()).is_pending());
+    assert!(sender.send(value()).is_ok());
+    // The first clone is kept, the second one is for who waits.
+    clones.store(2, SeqCst);
+    panics(|| woken.poll(leader.as_mut()).is_ready());
+    assert_eq!(heard.load(SeqCst), 7);
+    assert!(woken.poll(waiter.as_mut()).is_ready());
+    drop(cache.get(&8).expect("was kept"));
+    cache.invalidate_all();
+    assert_eq!(Arc::strong_count(&count), 1);
+}
+
+#[test]
+fn removals_of_many_go_on_when_a_listener_panics_and_pass_on_its_first_panic() {
+    let clock = FakeClock::default();
+    let heard = Arc::new(AtomicUsize::new(0));
+    let log = Arc::clone(&heard);
+    let cache = Cache::builder()
+        .capacity(200)
+        .time_to_live(Duration::from_secs(1))
+        .clock(clock.clone())
+        .listener(move |_: &u64, _: &u64, _| {
+            let before = log.fetch_add(1, SeqCst);
+            panic!("{before}");
+        })
+        .build()
+        .expect("a cache");
+    let removals: [&dyn Fn(); 3] = [
+        &|| cache.invalidate_all(),
+        &|| cache.invalidate_if(|_, _| true),
+        &|| cache.remove_expired(),
+    ];
+    for removal in removals {
+        heard.store(0, SeqCst);
+        (0..100).for_each(|key| cache.insert(key, key).expect("no weigher"));
+        clock.advance(Duration::from_secs(1));
+        let panic = catch_unwind(AssertUnwindSafe(removal)).expect_err("has panicked");
+        assert_eq!(panic.downcast_ref::<String>().expect("a text"), "0");
+        assert_eq!((cache.len(), heard.load(SeqCst)), (0, 100));
+    }
 }
 
 #[test]
