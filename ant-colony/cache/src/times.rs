@@ -18,7 +18,7 @@ pub(crate) struct Times {
 }
 
 impl Times {
-    pub(crate) fn new(expires_at: u64, touched_at: u64) -> Self {
+    pub(crate) const fn new(expires_at: u64, touched_at: u64) -> Self {
         Self {
             expires_at: AtomicU64::new(expires_at),
             touched_at: AtomicU64::new(touched_at),
@@ -26,18 +26,30 @@ impl Times {
     }
 }
 
-/// The times of all slots, in segments, each twice as long as the one before.
+/// The times of all slots, in chunks of the same length, so that no insertion makes many. The chunks are
+/// in rows, each twice as long as the one before.
 #[derive(Default)]
-pub(crate) struct TimesOfSlots([OnceLock<Box<[Times]>>; u32::BITS as usize]);
+pub(crate) struct TimesOfSlots([OnceLock<Row>; (u32::BITS - CHUNK_BITS) as usize + 1]);
+
+type Row = Box<[OnceLock<Chunk>]>;
+type Chunk = Box<[Times; 1 << CHUNK_BITS]>;
+
+const CHUNK_BITS: u32 = 10;
 
 impl TimesOfSlots {
     /// Of a slot that is, or was, in use.
+    #[inline]
     pub(crate) fn at(&self, slot: Slot) -> &Times {
-        let number = slot.number();
-        let (segment, before) = (number.ilog2(), 1 << number.ilog2());
-        let new = || (0..before).map(|_| Times::default()).collect();
-        let segment = self.0[segment as usize].get_or_init(new);
-        &segment[(number - before) as usize]
+        self.of(slot.number())
+    }
+
+    #[inline]
+    fn of(&self, slot: u32) -> &Times {
+        // From 1 on, so that as many chunks as a row has come before it.
+        let chunk = (slot >> CHUNK_BITS) + 1;
+        let row = self.0[chunk.ilog2() as usize].get_or_init(|| new_row(1 << chunk.ilog2()));
+        let chunk = row[(chunk - (1 << chunk.ilog2())) as usize].get_or_init(new_chunk);
+        &chunk[(slot % (1 << CHUNK_BITS)) as usize]
     }
 
     /// To be called before the entry is in the map, which releases this.
@@ -49,5 +61,38 @@ impl TimesOfSlots {
         place
             .touched_at
             .store(times.touched_at.load(Relaxed), Relaxed);
+    }
+}
+
+#[cold]
+fn new_row(len: u32) -> Row {
+    (0..len).map(|_| OnceLock::new()).collect()
+}
+
+#[cold]
+fn new_chunk() -> Chunk {
+    Box::new([const { Times::new(0, 0) }; 1 << CHUNK_BITS])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_slot_has_times_of_its_own_and_a_new_one_makes_few_others() {
+        let times = TimesOfSlots::default();
+        let slots = (0..5_000).chain([1 << 20, (1 << 20) + 1, u32::MAX >> 8]);
+        for slot in slots.clone() {
+            times.of(slot).expires_at.store(u64::from(slot), Relaxed);
+        }
+        for slot in slots {
+            assert_eq!(times.of(slot).expires_at.load(Relaxed), u64::from(slot));
+        }
+        let rows = times.0.iter().filter_map(OnceLock::get);
+        let made = rows.flat_map(|row| row.iter().filter_map(OnceLock::get));
+        assert_eq!(
+            made.map(|chunk| chunk.len()).sum::<usize>(),
+            7 << CHUNK_BITS
+        );
     }
 }

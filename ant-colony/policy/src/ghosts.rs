@@ -136,8 +136,8 @@ impl Ghosts {
 
     fn bucket(&self, hash: u64) -> Option<usize> {
         let buckets = (self.slots.len() / BUCKET) as u64;
-        // The middle bits: a sharded mechanism has spent the top ones on the shard.
-        let position = (hash >> 20) & 0xffff_ffff;
+        // Each bit from two: some are the same in all hashes of a sharded mechanism's part.
+        let position = u64::from((hash >> 20) as u32 ^ hash as u32);
         (buckets > 0).then(|| ((position * buckets) >> 32) as usize * BUCKET)
     }
 }
@@ -154,6 +154,8 @@ fn fingerprint(hash: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use alloc::collections::BTreeSet;
+
     use super::*;
 
     fn hash(i: u64) -> u64 {
@@ -231,6 +233,21 @@ mod tests {
             assert_eq!(ages.len(), before);
             let bound = count / 8 + 2 * stamp_every(8 * capacity);
             assert!(ages.iter().all(|&age| age <= bound), "{ages:?}");
+        }
+    }
+
+    #[test]
+    fn all_buckets_are_used_whichever_bits_are_the_same_in_all_hashes() {
+        let buckets = 4096;
+        let ghosts = Ghosts::new(buckets * BUCKET);
+        // Up to 1,024 parts by any bits in a row; or a hash of half the bits.
+        let parts = (0..=54).map(|shift| 0x3ff << shift);
+        for same in parts.chain([u64::MAX << 32]) {
+            let of = |i| ghosts.bucket(hash(i) & !same | 0x5555_5555_5555_5555 & same);
+            let used = (0..8 * buckets as u64)
+                .filter_map(of)
+                .collect::<BTreeSet<_>>();
+            assert!(used.len() > buckets * 99 / 100, "{same:x}: {}", used.len());
         }
     }
 
