@@ -7,7 +7,8 @@
 //! 3. The leader has loaded: it takes the flight out of the table and adds the entry in the same critical
 //!    section, so that there is no moment without both; then it hands the value to those who wait.
 //! 4. The leader fails, panics or is cancelled: if nobody waits, the flight is taken out; else it is
-//!    led by nobody, and one of those who wait is woken to lead it. Whoever comes first leads it.
+//!    led by nobody, and one of those who wait is woken to lead it, once the lock is released. Whoever
+//!    comes first leads it.
 //! 5. Who stops waiting is counted off. The last one of a flight that nobody leads takes it out. If
 //!    there are others, it wakes one, since it may be the one that step 4 woke.
 //! 6. A write or removal of the key *detaches* its flight: nobody joins it any more and its value is
@@ -70,6 +71,30 @@ pub(crate) struct Ended<K, V> {
     /// False if its value must not be kept.
     pub(crate) attached: bool,
     _key: K,
+}
+
+/// What one leaves behind who led or waited. Wakers are code of the user: no lock may be held now.
+#[must_use = "somebody may have to be woken"]
+pub(crate) enum Left<K, V> {
+    Ended(Ended<K, V>),
+    /// Others wait, and nobody leads.
+    Unled(Arc<Flight<V>>),
+}
+
+impl<K, V> Left<K, V> {
+    /// Wakes those who have to know.
+    pub(crate) fn wake(self) {
+        match self {
+            Self::Ended(ended) => {
+                if let Some(flight) = ended.flight {
+                    flight.land(None);
+                }
+            }
+            Self::Unled(flight) => {
+                flight.landed.notify_additional(1);
+            }
+        }
+    }
 }
 
 /// The flights of a shard. Mostly there is one at a time, which needs no table; of the others, by the
@@ -170,28 +195,26 @@ impl<K, V> Flights<K, V> {
     }
 
     /// The leader has nothing.
-    pub(crate) fn abandon(&mut self, ticket: Ticket) -> Option<Ended<K, V>> {
+    pub(crate) fn abandon(&mut self, ticket: Ticket) -> Option<Left<K, V>> {
         let pending = self.named(ticket)?;
         if pending.detached || pending.waiting == 0 {
-            return self.end(ticket);
+            return self.end(ticket).map(Left::Ended);
         }
         pending.led = false;
-        pending.wake_one();
-        None
+        pending.flight.clone().map(Left::Unled)
     }
 
     /// One waits no longer.
-    pub(crate) fn leave(&mut self, ticket: Ticket) -> Option<Ended<K, V>> {
+    pub(crate) fn leave(&mut self, ticket: Ticket) -> Option<Left<K, V>> {
         let pending = self.named(ticket)?;
         pending.waiting -= 1;
         if pending.led {
             return None;
         }
         if pending.waiting == 0 {
-            return self.end(ticket);
+            return self.end(ticket).map(Left::Ended);
         }
-        pending.wake_one();
-        None
+        pending.flight.clone().map(Left::Unled)
     }
 
     fn find<Q>(&mut self, hash: usize, key: &Q) -> Option<&mut Pending<K, V>>
@@ -238,11 +261,5 @@ impl<K, V> Flights<K, V> {
 impl<K, V> Pending<K, V> {
     fn table_hash(&self) -> u64 {
         self.ticket.hash as u64
-    }
-
-    fn wake_one(&self) {
-        if let Some(flight) = &self.flight {
-            flight.landed.notify_additional(1);
-        }
     }
 }

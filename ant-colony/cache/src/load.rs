@@ -201,9 +201,10 @@ impl<K: Hash + Eq, V, S> Drop for Lead<'_, K, V, S> {
         let Some(ticket) = self.ticket.take() else {
             return;
         };
-        let ended = self.cache.shard(self.hash).lock().flights.abandon(ticket);
-        if let Some(flight) = ended.and_then(|ended| ended.flight) {
-            flight.land(None);
+        let shard = self.cache.shard(self.hash);
+        let left = shard.lock().flights.abandon(ticket);
+        if let Some(left) = left {
+            left.wake();
         }
     }
 }
@@ -259,13 +260,11 @@ impl<K: Hash + Eq, V, S> Drop for Waiter<'_, K, V, S> {
     fn drop(&mut self) {
         // First: if it was woken, `leave` wakes another one instead.
         self.listener = None;
-        let ended = self
-            .cache
-            .shard(self.hash)
-            .lock()
-            .flights
-            .leave(self.ticket);
-        drop(ended);
+        let shard = self.cache.shard(self.hash);
+        let left = shard.lock().flights.leave(self.ticket);
+        if let Some(left) = left {
+            left.wake();
+        }
     }
 }
 

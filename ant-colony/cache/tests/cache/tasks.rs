@@ -3,10 +3,11 @@
 use std::convert::Infallible;
 use std::future::{Future, pending};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
+use std::time::Duration;
 
 use ant_colony::Cache;
 use futures::executor::block_on;
@@ -109,6 +110,41 @@ fn a_waiter_that_is_cancelled_when_it_was_woken_passes_it_on() {
     assert!(wakers[1].take(), "now the other one is");
     let left = waiters[1].as_mut().expect("not cancelled");
     assert_eq!(poll(left.as_mut()), Poll::Ready(Ok(4)));
+}
+
+/// A waker that lets another thread write to the cache meanwhile.
+struct Writes(Arc<Cache<u64, u64>>, AtomicUsize);
+
+impl Wake for Writes {
+    fn wake(self: Arc<Self>) {
+        let (cache, (sender, written)) = (Arc::clone(&self.0), mpsc::channel());
+        thread::spawn(move || sender.send(cache.insert(2, 2)));
+        written
+            .recv_timeout(Duration::from_secs(10))
+            .expect("no lock is held")
+            .expect("no weigher");
+        self.1.fetch_add(1, SeqCst);
+    }
+}
+
+#[test]
+fn nothing_is_locked_when_those_who_wait_are_woken() {
+    let cache = Cache::builder().capacity(10).shards(1).build();
+    let cache = Arc::new(cache.expect("a cache"));
+    let writes = Arc::new(Writes(Arc::clone(&cache), AtomicUsize::new(0)));
+    let waker = Waker::from(Arc::clone(&writes));
+    let mut leader = Box::pin(cache.get_or_try_insert_with(1, slow));
+    let mut waiters = [(); 2].map(|()| Box::pin(cache.get_or_try_insert_with(1, slow)));
+    assert!(poll(leader.as_mut()).is_pending());
+    for waiter in &mut waiters {
+        let polled = waiter.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+    }
+    drop(leader);
+    assert_eq!(writes.1.load(SeqCst), 1);
+    let [first, _second] = waiters;
+    drop(first);
+    assert_eq!(writes.1.load(SeqCst), 2);
 }
 
 #[test]
