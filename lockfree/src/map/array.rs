@@ -135,8 +135,14 @@ impl Array {
             0 => Touched::AtOnce,
             _ => Touched::BitByBit,
         };
-        let made = allocate(len, touched);
-        let moved = made.wrapping_sub(before);
+        let (made, moved) = loop {
+            let made = allocate(len, touched);
+            let moved = made.wrapping_sub(before);
+            if !moved.is_null() {
+                break (made, moved);
+            }
+            // Taken for none, it would be made again: it is leaked, and the next one is elsewhere.
+        };
         match segment.compare_exchange(ptr::null_mut(), moved, Release, Acquire) {
             Ok(_) => moved,
             Err(faster) => {

@@ -122,6 +122,25 @@ fn who_reads_in_a_shared_slot_reads_what_is_removed_and_dropped() {
 }
 
 #[test]
+fn who_reads_in_either_slot_reads_what_is_dropped_as_soon_as_it_is_removed() {
+    for has_own_slot in [true, false] {
+        check(3, move || {
+            let mut ends = map(&Hazards::new(), [0]);
+            // The first to ask has a hazard slot of its own: this thread, or the other.
+            if !has_own_slot {
+                one_of(look(&ends.reader, 0), &[Some(0)]);
+            }
+            let reader = ends.reader.clone();
+            let other = thread::spawn(move || one_of(look(&reader, 0), &[Some(0), None]));
+            let slot = ends.writer.find(0, |known, _| *known == 0);
+            assert!(ends.writer.remove(0, slot.expect("is there")));
+            drop(ends.writer.collect_all());
+            other.join().expect("no panic");
+        });
+    }
+}
+
+#[test]
 fn a_slot_that_gets_another_entry_shows_the_one_or_the_other() {
     check(2, || {
         let mut ends = map(&Hazards::new(), [0, 1]);
