@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn each_slot_has_times_of_its_own_and_a_new_one_makes_few_others() {
         let times = TimesOfSlots::default();
-        let slots = (0..5_000).chain([1 << 20, (1 << 20) + 1, u32::MAX >> 8]);
+        let slots = (0..2_000).chain([1 << 20, (1 << 20) + 1, (1 << 22) + 5]);
         for slot in slots.clone() {
             times.of(slot).expires_at.store(u64::from(slot), Relaxed);
         }
@@ -92,7 +92,7 @@ mod tests {
         let made = rows.flat_map(|row| row.iter().filter_map(OnceLock::get));
         assert_eq!(
             made.map(|chunk| chunk.len()).sum::<usize>(),
-            7 << CHUNK_BITS
+            4 << CHUNK_BITS
         );
     }
 }
