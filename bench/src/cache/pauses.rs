@@ -37,8 +37,13 @@ const METRICS: &[Metric] = &[
 
 /// Times that the sequence is run.
 const REPEATS: usize = 3;
-/// Longest value; all lengths up to it are as frequent.
+/// Longest value.
 const VALUE_BYTES_MAX: usize = 1024;
+/// Lengths are even up to this power of two below the longest, or up to twice as much, and so on, each
+/// as often: half a kilobyte takes long to copy, ten bytes make many objects of a segment.
+const VALUE_SCALES: u64 = 8;
+/// Operations back that what is asked for came at most.
+const RECENT: u64 = 1 << 17;
 /// Operations for each that a server's clock makes.
 const TICK: usize = 64;
 /// Objects that one such operation may look at, as in `hallows serve`.
@@ -69,7 +74,7 @@ fn contender<'a, C: ByteCache>(
     let memory = plan.pause_memory;
     let measure = move || {
         let mut team = Team::new(cores);
-        let operations = 4 * memory / VALUE_BYTES_MAX;
+        let operations = 16 * memory / VALUE_BYTES_MAX;
         team.add(Core::First, move || pauses::<C>(memory, operations));
         let (_, mut found) = team.run(operations as u64)?;
         found.pop().context("one thread ran")?
@@ -123,7 +128,8 @@ fn operation<C: ByteCache>(
     static VALUE: [u8; VALUE_BYTES_MAX] = [7; VALUE_BYTES_MAX];
     let now = START + number as u64;
     let (draw, choice) = (random.next(), random.next() % 100);
-    let value = &VALUE[..1 + draw as usize % VALUE_BYTES_MAX];
+    let scale = random.next() % VALUE_SCALES;
+    let value = &VALUE[..1 + draw as usize % (VALUE_BYTES_MAX >> scale)];
     let earlier = (draw >> 32) % (number as u64 + 1);
     let key = |id: u64| id.to_be_bytes();
     if number.is_multiple_of(TICK) {
@@ -131,19 +137,22 @@ fn operation<C: ByteCache>(
         return Ok(());
     }
     match choice {
-        0..70 => {
+        0..55 => {
             let middle = START + operations as u64 / 2;
             let expires_at = draw.is_multiple_of(4).then_some(middle);
             let expires_at = expires_at.filter(|&at| at > now);
             cache.insert(&key(number as u64), value, expires_at, now)
         }
-        70..80 => cache.insert(&key(earlier), value, None, now),
-        80..90 => {
+        55..62 => cache.insert(&key(earlier), value, None, now),
+        62..70 => {
             cache.remove(&key(earlier), now);
             Ok(())
         }
         _ => {
-            std::hint::black_box(cache.get(&key(earlier), now));
+            // What has just come is asked for several times, so that nothing of it is let go at once.
+            let recent = number as u64 - earlier % (number as u64 + 1).min(RECENT);
+            std::hint::black_box(cache.get(&key(recent), now));
+            std::hint::black_box(cache.get(&key(recent), now));
             Ok(())
         }
     }
@@ -221,13 +230,11 @@ impl ByteCache for Moka {
         self.0.get(key).is_some()
     }
 
-    fn tick(&mut self, _: usize, _: u64) {
-        self.0.run_pending_tasks();
-    }
+    fn tick(&mut self, _: usize, _: u64) {}
 
+    /// Its memory is freed by later operations, as that of the byte store is.
     fn clear(&mut self) {
         self.0.invalidate_all();
-        self.0.run_pending_tasks();
     }
 }
 
