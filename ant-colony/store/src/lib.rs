@@ -8,7 +8,7 @@
 //!
 //! - **Shards.** A key's hash picks one of up to 256 shards, each behind one lock
 //!   (`shard`). Operations on several keys lock their shards in order (`store`).
-//! - **Log.** Objects are records of 16 bytes plus key and value in segments of 16 to 256
+//! - **Log.** Objects are records of 16 bytes plus key and value in segments of 16 to 64
 //!   KiB, appended in order of arrival (`log`, `record`). Segments form the two queues of
 //!   the policy; memory is reclaimed a segment at a time, from the old end, and survivors
 //!   are copied to the young end of the queue that they earned.
