@@ -1,14 +1,16 @@
 //! Measures the store: CPU time per operation, and memory per key.
 //!
 //! ```text
-//! cargo run --release -p ant-colony-store --example measure -- [speed [KEYS] | memory | bound | growth]
+//! cargo run --release -p ant-colony-store --example measure -- [speed [KEYS] | readers [KEYS] | memory | bound | growth]
 //! ```
 //!
 //! Figures are CPU time of one thread, the best of five runs; most of a `get` among many
 //! keys is waiting for memory. Not for comparisons with other caches.
 
-use ant_colony_store::{Config, Meta, Store};
+use ant_colony_store::{Config, Meta, Part, Store};
 use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
 use std::time::Instant;
 
 const NOW: u64 = 1_750_000_000_000;
@@ -23,6 +25,9 @@ fn main() {
     let wants = |name: &str| all || subject.as_deref() == Some(name);
     if wants("speed") {
         speed(keys.unwrap_or(100_000));
+    }
+    if wants("readers") {
+        readers(keys.unwrap_or(100_000));
     }
     if wants("memory") {
         memory_per_key(None);
@@ -147,6 +152,114 @@ fn speed(keys: usize) {
             let done = small.lock(&key).insert(&key, &value, Meta::default(), NOW);
             done.expect("there is room");
         }
+    });
+}
+
+/// Appends the value of one key; whether there was one.
+fn read(store: &Store, i: usize, now: u64, out: &mut Vec<u8>) -> bool {
+    let bytes = key(i);
+    out.clear();
+    store.get_into(&store.key(0, &bytes), now, out, |_, _| ())
+}
+
+/// Reads without a lock, alone, by two threads, and beside a thread that overwrites.
+fn readers(keys: usize) {
+    println!("{keys} keys of 16 bytes, values of 64 bytes, read without a lock");
+    let store = new_store(1 << 30);
+    let set = |i: usize, value: u8| {
+        let bytes = key(i);
+        let key = store.key(0, &bytes);
+        let done = store
+            .lock(&key)
+            .insert(&key, &[value; 64], Meta::default(), NOW);
+        done.expect("there is room");
+    };
+    (0..keys).for_each(|i| set(i, 7));
+    let order = |seed| -> Vec<usize> {
+        let mut random = Random(seed);
+        (0..1_000_000)
+            .map(|_| random.next() as usize % keys)
+            .collect()
+    };
+    let orders = [order(1), order(2)];
+    let read_all = |order: &[usize], now: u64| {
+        let mut out = Vec::new();
+        for &i in order {
+            assert!(read(&store, i, now, &mut out) && out.len() == 64);
+        }
+    };
+    let count = orders[0].len();
+    timed("get_into, random order", count, || {
+        read_all(&orders[0], NOW);
+    });
+    let mut now = NOW;
+    timed("get_into, each access to be marked", count, || {
+        now += 1000;
+        let mut out = Vec::new();
+        for (n, &i) in orders[0].iter().enumerate() {
+            let now = now + 1000 * (n as u64 % 2);
+            assert!(read(&store, i, now, &mut out));
+        }
+    });
+    timed("get_each_into of 16, random order", count, || {
+        let mut out = Vec::new();
+        for batch in orders[0].chunks_exact(16) {
+            let bytes: [_; 16] = std::array::from_fn(|i| key(batch[i]));
+            let keys: [_; 16] = std::array::from_fn(|i| store.key(0, &bytes[i]));
+            out.clear();
+            store.get_each_into(&keys, now, &mut out, |_, part| {
+                assert_ne!(part, Part::Absent);
+            });
+        }
+    });
+    timed("lock, get and copy, random order", count, || {
+        let mut out = Vec::new();
+        for &i in &orders[0] {
+            let bytes = key(i);
+            let key = store.key(0, &bytes);
+            out.clear();
+            let mut shard = store.lock(&key);
+            let entry = shard.get(&key, now).expect("the key is there");
+            out.extend_from_slice(entry.value);
+        }
+    });
+    let two = |what: &str, run: &(dyn Fn(usize) + Sync)| {
+        let mut best = f64::MAX;
+        for _ in 0..5 {
+            let start = Instant::now();
+            thread::scope(|scope| {
+                scope.spawn(|| run(0));
+                run(1);
+            });
+            best = best.min(start.elapsed().as_nanos() as f64 / (2 * count) as f64);
+        }
+        println!("{what:<44} {best:8.1} ns/op");
+    };
+    two("get_into by 2 threads", &|thread| {
+        read_all(&orders[thread], now);
+    });
+    two("lock, get and copy by 2 threads", &|thread| {
+        let mut out = Vec::new();
+        for &i in &orders[thread] {
+            let bytes = key(i);
+            let key = store.key(0, &bytes);
+            out.clear();
+            let mut shard = store.lock(&key);
+            let entry = shard.get(&key, now).expect("the key is there");
+            out.extend_from_slice(entry.value);
+        }
+    });
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Relaxed) {
+                orders[1].iter().for_each(|&i| set(i, 9));
+            }
+        });
+        timed("get_into beside a thread that overwrites", count, || {
+            read_all(&orders[0], now);
+        });
+        stop.store(true, Relaxed);
     });
 }
 

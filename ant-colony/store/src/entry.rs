@@ -9,7 +9,7 @@ pub struct Entry<'a> {
     pub value: &'a [u8],
     /// Last millisecond of the object's life, if it has one.
     pub expires_at: Option<Millis>,
-    /// Whether the value was written in parts ([`Shard::resize`](crate::Shard::resize)),
+    /// Whether the value was written in parts ([`Shard::splice`](crate::Shard::splice)),
     /// or inserted with that mark.
     pub raw: bool,
     /// How often the object was accessed lately, saturating at 3.

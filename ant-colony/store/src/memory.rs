@@ -5,13 +5,18 @@
 //! - `used` is the sum over all charges and spans, and the freed pages that the page
 //!   source keeps for reuse;
 //! - `used` grows only while it stays within `limit`, so that it exceeds `limit` only
-//!   after the limit was lowered.
+//!   after the limit was lowered;
+//! - dense memory (segments, buckets of the index) stays readable until the budget is
+//!   dropped, whoever uses it for whatever dense purpose, and is written by atomic stores
+//!   only. So a reader without a lock that is late reads something else, and never a fault
+//!   or a race. Memory for large objects is never dense, and belongs to the lock's holder.
 
 use crate::pages::{Block, PAGE_BYTES, Pages, Purpose};
 use alloc::sync::Arc;
 use core::ops::Range;
+use core::ptr::NonNull;
 use core::slice;
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// What a charge pays for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,19 +235,29 @@ impl Span {
         Pages::bring(&self.block, part);
     }
 
+    /// The words, for whoever holds the lock of the shard that the span belongs to.
     #[inline]
     pub(crate) fn words(&self) -> &[u64] {
         let words = self.block.bytes / size_of::<u64>();
         // SAFETY: the block is initialised, aligned to pages, `bytes` long and owned by
-        // `self`, which stays borrowed.
+        // `self`, which stays borrowed; it is written by way of `&mut self` only, and
+        // readers without the lock only read it.
         unsafe { slice::from_raw_parts(self.block.start.as_ptr(), words) }
     }
 
+    /// The words, to be written while readers without the lock may look at them.
     #[inline]
-    pub(crate) fn words_mut(&mut self) -> &mut [u64] {
+    pub(crate) fn cells(&mut self) -> &[AtomicU64] {
         let words = self.block.bytes / size_of::<u64>();
-        // SAFETY: as in `words`, and `self` is borrowed mutably, so this is the only view.
-        unsafe { slice::from_raw_parts_mut(self.block.start.as_ptr(), words) }
+        // SAFETY: as in `words`; an atomic has the layout of its integer; `self` is
+        // borrowed mutably, so there is no view but those of readers, which are atomic.
+        unsafe { slice::from_raw_parts(self.block.start.as_ptr().cast(), words) }
+    }
+
+    /// Where the words start, for readers without the lock.
+    pub(crate) fn start(&self) -> NonNull<AtomicU64> {
+        debug_assert!(self.kind.purpose() == Purpose::Dense);
+        self.block.start.cast()
     }
 
     #[inline]
@@ -251,9 +266,14 @@ impl Span {
         unsafe { slice::from_raw_parts(self.block.start.as_ptr().cast(), self.block.bytes) }
     }
 
+    /// The bytes of a large object. Dense memory is not written by bytes: readers without
+    /// the lock may look at it at any time, even after it was given back.
     #[inline]
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as in `bytes`, and `self` is borrowed mutably; any bytes make a valid word.
+        assert!(self.kind.purpose() == Purpose::Large);
+        // SAFETY: as in `bytes`; `self` is borrowed mutably, so this is the only view:
+        // memory for large objects is never dense, and readers without the lock look at
+        // dense memory only. Any bytes make a valid word.
         unsafe { slice::from_raw_parts_mut(self.block.start.as_ptr().cast(), self.block.bytes) }
     }
 }
@@ -294,7 +314,7 @@ mod tests {
         assert_eq!(span.bytes().as_ptr().addr() % PAGE_BYTES, 0);
         span.bytes_mut()[8] = 1;
         assert_eq!(u64::from_le(span.words()[1]), 1);
-        span.words_mut()[1023] = u64::MAX;
+        span.cells()[1023].store(u64::MAX, Relaxed);
         assert_eq!(span.bytes()[8191], 0xff);
         assert_eq!(memory.used(), span.cost());
         assert_eq!(span.cost(), Memory::span_cost(Kind::Large, 5000));

@@ -7,6 +7,10 @@
 //! ...      key bytes, value bytes; or, if the header says LARGE, the number of a large object
 //! ```
 //!
+//! Readers without the lock see a record change in three ways only, each of them one store:
+//! the stamp (or the full expiry); the header, when the value grows by bytes that were
+//! written before, or the record dies. Everything else stays until its memory is used again.
+//!
 //! Every record has room for an expiry, so that EXPIRE and PERSIST never move one. An
 //! expiry that 40 bits cannot hold (beyond 34 years, or before the epoch) is rare and
 //! takes a word of its own.
@@ -38,7 +42,7 @@ impl Header {
     const KEY_SHIFT: u32 = Self::VALUE_BITS;
     const SIZE_SHIFT: u32 = Self::KEY_SHIFT + Self::KEY_BITS;
     const NAMESPACE_SHIFT: u32 = Self::SIZE_SHIFT + Self::SIZE_BITS;
-    /// The value was changed in place, and is to be reported as raw bytes.
+    /// The value was written in parts, and is to be reported as raw bytes.
     pub(crate) const RAW: u64 = 1 << 57;
     /// Key and value are in a large object.
     pub(crate) const LARGE: u64 = 1 << 58;
@@ -137,7 +141,8 @@ impl Stamp {
     pub(crate) fn expiry(self, epoch: Millis) -> Option<Millis> {
         match self.0 & Self::EXPIRY_MASK {
             0 => None,
-            code => Some(epoch + code - 1),
+            // Without the lock, epoch and code may be of different times.
+            code => Some(epoch.saturating_add(code - 1)),
         }
     }
 
@@ -154,6 +159,20 @@ impl Stamp {
         let idle = seconds.wrapping_sub((self.0 >> Self::EXPIRY_BITS) as u32) & ACCESS_MASK;
         // A clock that was set back makes the last access lie in the future.
         if idle > ACCESS_MASK / 2 { 0 } else { idle }
+    }
+}
+
+/// The far expiry of a record that does not expire.
+pub(crate) const NEVER: Millis = Millis::MAX;
+
+/// When a record expires, given its first three words and the epoch of its shard. The third
+/// only counts if the header says so.
+#[inline]
+pub(crate) fn expiry_of(header: Header, stamp: u64, far: u64, epoch: Millis) -> Option<Millis> {
+    if header.has(Header::FAR) {
+        Some(far).filter(|&at| at != NEVER)
+    } else {
+        Stamp(stamp).expiry(epoch)
     }
 }
 

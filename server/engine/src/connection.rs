@@ -15,7 +15,7 @@ use hallows_resp::{Args, Limits, Parsed, Parser, Pipeline, Reply};
 
 use crate::clients::ClientState;
 use crate::command::dispatch;
-use crate::context::Context;
+use crate::context::{Context, frame};
 use crate::engine::Engine;
 use crate::error::CommandError;
 use crate::host::Now;
@@ -284,13 +284,10 @@ impl Run<'_> {
     fn execute_gets(&mut self, keys: &[Key<'_>]) {
         self.count(dispatch::GET.id, keys.len() as u64);
         let out_before = self.out.len();
-        let mut reply = Reply::new(self.out, self.session.protocol);
-        self.engine
-            .store
-            .get_many(keys, self.now.unix_ms(), |value| match value {
-                Some(value) => reply.bulk(value),
-                None => reply.null(),
-            });
+        let (store, protocol) = (&self.engine.store, self.session.protocol);
+        store.get_each_into(keys, self.now.unix_ms(), self.out, |out, part| {
+            frame(out, part, protocol);
+        });
         self.gathering = self.out.len() - out_before <= keys.len() * GATHERED_REPLY_MAX;
     }
 

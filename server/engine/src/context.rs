@@ -2,8 +2,8 @@
 //! and the buffer its reply goes to.
 use alloc::vec::Vec;
 
-use ant_colony_store::{Entry, Key, Millis, Shard, Store};
-use hallows_resp::Reply;
+use ant_colony_store::{Brief, Entry, Key, Millis, Part, Shard, Store};
+use hallows_resp::{Protocol, Reply};
 
 use crate::command::Command;
 use crate::engine::Engine;
@@ -54,9 +54,29 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// [`Context::read`] of what is known of a key but its value, without a lock.
+    pub(crate) fn read_brief(&self, key: &Key<'_>) -> Option<Brief> {
+        if self.session.no_touch {
+            self.store().brief(key, self.now_ms())
+        } else {
+            self.store().get_brief(key, self.now_ms())
+        }
+    }
+
     /// The time of the request in the unit of expiry.
     #[inline]
     pub(crate) fn now_ms(&self) -> Millis {
         self.now.unix_ms()
+    }
+}
+
+/// Writes what is around a value that the store appends to the replies.
+#[inline]
+pub(crate) fn frame(out: &mut Vec<u8>, part: Part, protocol: Protocol) {
+    let mut reply = Reply::new(out, protocol);
+    match part {
+        Part::Before(len) => reply.bulk_start(len),
+        Part::After => reply.bulk_end(),
+        Part::Absent => reply.null(),
     }
 }

@@ -105,10 +105,22 @@ impl<'a> Reply<'a> {
     /// A string of any bytes.
     #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
-        // Room for the two line ends, the type and the twenty digits of the longest length.
-        self.out.reserve(bytes.len() + 25);
-        self.header(b'$', bytes.len());
+        self.bulk_start(bytes.len());
         self.out.extend_from_slice(bytes);
+        self.bulk_end();
+    }
+
+    /// What comes before a string of `len` bytes, which somebody else appends.
+    #[inline]
+    pub fn bulk_start(&mut self, len: usize) {
+        // Room for the two line ends, the type and the twenty digits of the longest length.
+        self.out.reserve(len + 25);
+        self.header(b'$', len);
+    }
+
+    /// What comes after a string that began with [`Reply::bulk_start`].
+    #[inline]
+    pub fn bulk_end(&mut self) {
         self.out.extend_from_slice(b"\r\n");
     }
 

@@ -1,5 +1,5 @@
-//! The checks that run the tests of `lockfree/`, and of what Beehive and the typed cache build on it, in
-//! other worlds.
+//! The checks that run the tests of `lockfree/`, of what Beehive and the typed cache build on it, and of
+//! the byte store in other worlds.
 
 use std::process::Command;
 
@@ -21,6 +21,16 @@ const RUNTIME_STRESS: [&str; 5] = ["tasks", "scope", "timers", "shutdown", "soak
 const CACHE: &str = "ant-colony";
 /// Its tests in which threads meet; the long version of Miri runs all, once.
 const CACHE_STRESS: [&str; 4] = ["linearize::", "threads::", "limits::no", "walking::"];
+/// The byte store, whose readers take no lock.
+const STORE: &str = "ant-colony-store";
+/// Its tests that Miri can run in minutes: the parts that readers meet, and readers that stop. Others
+/// fill stores with more objects than an interpreter gets through.
+const STORE_MIRI: [&str; 4] = ["view::", "memory::", "a_short_run", "readers::"];
+/// Its tests with several threads, one test after the other: ThreadSanitizer does not see that a store's
+/// memory is unmapped, and takes the next store at the same address for the same one.
+const STORE_THREADS: [&str; 3] = ["threads::", "readers::", "--test-threads=1"];
+/// Threads, readers without locks among them, whose histories must be linearizable.
+const STORE_HISTORIES: &str = "linearize";
 /// ThreadSanitizer needs a standard library built with it, and so a target named.
 const HOST: &str = "x86_64-unknown-linux-gnu";
 
@@ -53,6 +63,7 @@ pub(super) fn loom(subject: &Subject<'_>) -> Result<()> {
     run(model_checked(subject, &subject.package.name, "loom"))?;
     if subject.only.is_none() {
         run(model_checked(subject, TASKS, "loom"))?;
+        run(model_checked(subject, STORE, "loom"))?;
     }
     Ok(())
 }
@@ -111,8 +122,22 @@ pub(super) fn miri(subject: &Subject<'_>) -> Result<()> {
             command.arg("--").args(CACHE_STRESS);
         }
         shell::run(&mut command)?;
+        let cargo = || {
+            let mut command = nightly::cargo(subject.workspace)?;
+            command.args(["miri", "test"]);
+            Ok(command)
+        };
+        store(&cargo, &STORE_MIRI)?;
     }
     Ok(())
+}
+
+/// The byte store's tests whose names hold one of `names`, and its histories, by `cargo`, which is
+/// continued.
+fn store(cargo: &impl Fn() -> Result<Command>, names: &[&str]) -> Result<()> {
+    let mut unit = cargo()?;
+    shell::run(unit.args(["--package", STORE, "--lib", "--"]).args(names))?;
+    shell::run(cargo()?.args(["--package", STORE, "--test", STORE_HISTORIES]))
 }
 
 pub(super) fn thread_sanitizer(subject: &Subject<'_>) -> Result<()> {
@@ -140,6 +165,7 @@ pub(super) fn thread_sanitizer(subject: &Subject<'_>) -> Result<()> {
                 command.arg("--").args(CACHE_STRESS);
             }
             shell::run(&mut command)?;
+            store(&cargo, &STORE_THREADS)?;
         }
     }
     Ok(())

@@ -1,5 +1,5 @@
-//! `cargo xtask verify`: the long proofs of the lock-free structures, and of what Beehive and the typed
-//! cache add to them.
+//! `cargo xtask verify`: the long proofs of the lock-free structures, of what Beehive and the typed cache
+//! add to them, and of the byte store's readers.
 //!
 //! - [`checks`]: model checking (loom), random schedules (shuttle), Miri, ThreadSanitizer, and the
 //!   builds without an operating system;
@@ -55,10 +55,10 @@ pub(crate) enum Part {
 impl Part {
     fn title(self) -> &'static str {
         match self {
-            Part::Loom => "lock-free and Beehive: every interleaving (loom)",
+            Part::Loom => "lock-free, Beehive, store: every interleaving (loom)",
             Part::Shuttle => "lock-free: random schedules (shuttle)",
-            Part::Miri => "lock-free, Beehive and the cache: undefined behaviour and leaks (Miri)",
-            Part::Tsan => "lock-free, Beehive and the cache: data races (ThreadSanitizer)",
+            Part::Miri => "lock-free, Beehive, caches: undefined behaviour and leaks (Miri)",
+            Part::Tsan => "lock-free, Beehive, caches: data races (ThreadSanitizer)",
             Part::Bare => "lock-free: without an operating system",
             Part::Mutants => "lock-free: orderings weakened (mutants)",
         }

@@ -10,40 +10,36 @@
 //! to while there is room, so that most look-ups touch one line, and the fullness of
 //! two lines varies less than that of one. Full buckets chain to overflow buckets of
 //! one line; a removal fills its gap from the end of the chain, so that it shortens.
+//!
+//! Readers may search at any time (`view`). So a slot that moves is in both places at first;
+//! then the sequence is advanced, and then the old place is cleared.
 
 mod buckets;
+mod growth;
 mod overflow;
 mod slot;
 mod walk;
 
+pub(crate) use overflow::{Link, OVERFLOW_WORDS};
 pub(crate) use slot::{Location, Slot};
 
 use crate::memory::{Memory, Span};
 use crate::prefetch::prefetch;
+use crate::view::{Array, View, fill, publish};
 use alloc::sync::Arc;
 use buckets::Buckets;
-use overflow::{Link, Overflow};
+use core::sync::atomic::AtomicU64;
+use overflow::Overflow;
 use slot::TAG_BITS;
-use smallvec::SmallVec;
-
-/// Slots of one chain, gathered for redistribution.
-type Chain = SmallVec<[Slot; 32]>;
 
 /// Words of a bucket: 15 slots, and the link to an overflow bucket as the last one.
-const BUCKET_WORDS: usize = 16;
+pub(crate) const BUCKET_WORDS: usize = 16;
 /// Words of a cache line.
-const LINE_WORDS: usize = 8;
+pub(crate) const LINE_WORDS: usize = 8;
 /// The bit of a hash that picks the line of a bucket: the last one that addresses use.
 const LINE_BIT: u32 = TAG_BITS - 1;
-/// A bucket is added while there are at least this many slots per bucket.
-const GROW_SLOTS: usize = 12;
 /// With this many, the index refuses slots rather than grow its chains further.
 const CROWDED_SLOTS: usize = 16;
-/// A bucket is merged away while there are fewer than this many.
-const SHRINK_SLOTS: usize = 6;
-
-/// Two full buckets, merged, need this many overflow buckets more than they had.
-const MERGE_OVERFLOW_MAX: usize = (BUCKET_WORDS - 1).div_ceil(overflow::OVERFLOW_WORDS - 1);
 
 /// Where a slot lies; valid until the index is changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,21 +62,50 @@ pub(crate) struct NoRoom;
 pub(crate) struct Index {
     main: Buckets<BUCKET_WORDS>,
     overflow: Overflow,
+    shape: Shape,
+    slots: usize,
+    view: Arc<View>,
+}
+
+/// How many buckets there are, and which one a hash belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
     /// Buckets in use.
     buckets: usize,
     /// All address bits: one less than the power of two at or above `buckets`.
     mask: usize,
-    slots: usize,
+}
+
+impl Shape {
+    #[inline]
+    pub(crate) fn of(buckets: usize) -> Self {
+        Self {
+            buckets,
+            mask: buckets.next_power_of_two() - 1,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn address(self, hash: u64) -> usize {
+        let bucket = hash as usize & self.mask;
+        if bucket < self.buckets {
+            bucket
+        } else {
+            bucket & (self.mask >> 1)
+        }
+    }
 }
 
 impl Index {
-    pub(crate) const fn new() -> Self {
+    /// An empty index, which readers see by way of `view` from now on.
+    pub(crate) fn new(view: Arc<View>) -> Self {
+        view.set_buckets(0);
         Self {
-            main: Buckets::new(),
+            main: Buckets::new(Array::Main),
             overflow: Overflow::new(),
-            buckets: 0,
-            mask: 0,
+            shape: Shape::of(0),
             slots: 0,
+            view,
         }
     }
 
@@ -103,12 +128,7 @@ impl Index {
 
     #[inline]
     fn address(&self, hash: u64) -> usize {
-        let bucket = hash as usize & self.mask;
-        if bucket < self.buckets {
-            bucket
-        } else {
-            bucket & (self.mask >> 1)
-        }
+        self.shape.address(hash)
     }
 
     #[inline]
@@ -120,23 +140,27 @@ impl Index {
     }
 
     #[inline]
-    fn bucket_mut(&mut self, address: Address) -> &mut [u64] {
+    fn cells(&mut self, address: Address) -> &[AtomicU64] {
         match address {
-            Address::Main(number) => self.main.get_mut(number),
-            Address::Overflow(link) => self.overflow.get_mut(link),
+            Address::Main(number) => self.main.cells(number),
+            Address::Overflow(link) => self.overflow.cells(link),
         }
     }
 
-    /// The line of its bucket where a slot of `hash` is looked for first.
     #[inline]
-    fn home_line(hash: u64) -> usize {
-        (hash >> LINE_BIT) as usize & 1
+    fn cell(&mut self, place: Place) -> &AtomicU64 {
+        &self.cells(place.bucket)[place.slot]
+    }
+
+    fn link(&mut self, bucket: Address, link: Link) {
+        let cells = self.cells(bucket);
+        publish(&cells[cells.len() - 1], u64::from(link));
     }
 
     /// Starts loading the bucket of `hash`.
     #[inline]
     pub(crate) fn prefetch(&self, hash: u64) {
-        if self.buckets > 0 {
+        if self.shape.buckets > 0 {
             let bucket = self.main.get(self.address(hash));
             prefetch(&bucket[0]);
             prefetch(&bucket[LINE_WORDS]);
@@ -146,13 +170,12 @@ impl Index {
     /// The first slot of the bucket whose tag fits.
     #[inline]
     pub(crate) fn candidate(&self, hash: u64) -> Option<(Place, Slot)> {
-        if self.buckets == 0 {
+        if self.shape.buckets == 0 {
             return None;
         }
         let number = self.address(hash);
         let bucket = self.main.get(number);
-        let home = Self::home_line(hash);
-        [home, 1 - home].into_iter().find_map(|line_number| {
+        lines_of(hash).into_iter().find_map(|line_number| {
             let words = line(bucket, line_number);
             let i = Matches::of(words, hash, line_number).next()?;
             let place = Place {
@@ -167,7 +190,7 @@ impl Index {
     #[inline]
     pub(crate) fn holds(&self, place: Place, slot: Slot) -> bool {
         match place.bucket {
-            Address::Main(number) if number < self.buckets => {
+            Address::Main(number) if number < self.shape.buckets => {
                 self.main.get(number)[place.slot] == slot.0
             }
             _ => false,
@@ -181,13 +204,12 @@ impl Index {
         hash: u64,
         mut is_it: impl FnMut(Location) -> bool,
     ) -> Option<(Place, Slot)> {
-        if self.buckets == 0 {
+        if self.shape.buckets == 0 {
             return None;
         }
         let number = self.address(hash);
         let bucket = self.main.get(number);
-        let home = Self::home_line(hash);
-        for line_number in [home, 1 - home] {
+        for line_number in lines_of(hash) {
             let words = line(bucket, line_number);
             for i in Matches::of(words, hash, line_number) {
                 let slot = Slot(words[i]);
@@ -245,16 +267,15 @@ impl Index {
     /// Replaces the slot at `place`, which must be in use, by another of the same tag.
     #[inline]
     pub(crate) fn set(&mut self, place: Place, slot: Slot) {
-        let word = &mut self.bucket_mut(place.bucket)[place.slot];
-        debug_assert_eq!(Slot(*word).tag(), slot.tag());
-        *word = slot.0;
+        debug_assert_eq!(self.get(place).tag(), slot.tag());
+        publish(self.cell(place), slot.0);
     }
 
     /// Grows if need be and makes sure that a slot of `hash` can be inserted. Fails if
     /// that takes memory which the budget does not grant.
     pub(crate) fn prepare(&mut self, hash: u64, memory: &Arc<Memory>) -> Result<(), NoRoom> {
         self.grow_if_dense(memory);
-        if self.slots >= self.buckets * CROWDED_SLOTS {
+        if self.slots >= self.shape.buckets * CROWDED_SLOTS {
             return Err(NoRoom);
         }
         let mut address = Address::Main(self.address(hash));
@@ -264,7 +285,8 @@ impl Index {
                 return Ok(());
             }
             let Some(next) = Self::next(bucket) else {
-                return self.overflow.reserve(1, memory).ok_or(NoRoom);
+                let reserved = self.overflow.reserve(1, memory, &self.view);
+                return reserved.ok_or(NoRoom);
             };
             address = next;
         }
@@ -276,35 +298,46 @@ impl Index {
         self.slots += 1;
     }
 
-    /// Puts a slot into the first free place of its chain, its home line before the
-    /// other one. If an overflow bucket is needed, the caller knows that one is free.
+    /// Puts a slot into the first free place of the chain of bucket `number`. If an overflow
+    /// bucket is needed, the caller knows that one is free.
     fn append(&mut self, number: usize, slot: Slot) {
-        let bucket = self.main.get_mut(number);
-        let home = Self::home_line(slot.tag());
-        for (first, last) in [LINES[home], LINES[1 - home]] {
-            if let Some(word) = bucket[first..last].iter_mut().find(|word| **word == 0) {
-                *word = slot.0;
-                return;
-            }
+        if let Some(free) = self.free_in_main(number, slot) {
+            return publish(self.cell(free), slot.0);
         }
-        let mut address = Address::Main(number);
+        let mut bucket = Address::Main(number);
         loop {
-            address = match Self::next(self.bucket(address)) {
+            bucket = match Self::next(self.bucket(bucket)) {
                 Some(next) => next,
                 None => {
                     let link = self.overflow.take();
-                    set_link(self.bucket_mut(address), link);
+                    self.link(bucket, link);
                     Address::Overflow(link)
                 }
             };
-            let free = slots_mut(self.bucket_mut(address))
-                .iter_mut()
-                .find(|word| **word == 0);
-            if let Some(word) = free {
-                *word = slot.0;
-                return;
+            if let Some(free) = self.free_in(bucket) {
+                return publish(self.cell(free), slot.0);
             }
         }
+    }
+
+    /// A free place for `slot` in bucket `number`, in its home line if possible.
+    fn free_in_main(&self, number: usize, slot: Slot) -> Option<Place> {
+        let bucket = self.main.get(number);
+        lines_of(slot.tag()).into_iter().find_map(|line| {
+            let (first, last) = LINES[line];
+            let free = bucket[first..last].iter().position(|&word| word == 0)?;
+            Some(Place {
+                bucket: Address::Main(number),
+                slot: first + free,
+            })
+        })
+    }
+
+    fn free_in(&self, bucket: Address) -> Option<Place> {
+        let free = slots(self.bucket(bucket))
+            .iter()
+            .position(|&word| word == 0);
+        free.map(|slot| Place { bucket, slot })
     }
 
     /// Removes the slot at `place` of the chain of `hash`. If there is an overflow bucket,
@@ -317,96 +350,59 @@ impl Index {
             before = Some(last);
             last = next;
         }
-        self.bucket_mut(place.bucket)[place.slot] = 0;
         let (Some(before), Address::Overflow(link)) = (before, last) else {
-            return;
+            return publish(self.cell(place), 0);
         };
-        let words = slots_mut(self.bucket_mut(last));
-        if let Some(moved) = words.iter_mut().rev().find(|word| **word != 0) {
-            let moved = core::mem::take(moved);
-            self.bucket_mut(place.bucket)[place.slot] = moved;
+        let filler = slots(self.bucket(last)).iter().rposition(|&word| word != 0);
+        let filler = filler.map(|slot| Place { bucket: last, slot });
+        match filler.filter(|&filler| filler != place) {
+            Some(filler) => {
+                let moved = self.get(filler);
+                publish(self.cell(place), moved.0);
+                self.clear(&[filler]);
+            }
+            None => publish(self.cell(place), 0),
         }
         if slots(self.bucket(last)).iter().all(|&word| word == 0) {
-            set_link(self.bucket_mut(before), 0);
+            self.link(before, 0);
             self.overflow.give_back(link);
-            self.overflow.trim();
+            self.overflow.trim(&self.view);
         }
     }
 
-    /// Adds a bucket if the index is dense and the budget allows; splits one chain.
-    fn grow_if_dense(&mut self, memory: &Arc<Memory>) {
-        let dense = self.slots >= self.buckets * GROW_SLOTS;
-        if !dense || self.buckets == 1 << TAG_BITS {
+    /// Clears the old places of slots that are found in their new ones already.
+    fn clear(&mut self, places: &[Place]) {
+        if places.is_empty() {
             return;
         }
-        if self.buckets == self.main.len() && !self.main.grow(memory) {
-            return;
-        }
-        let new = self.buckets;
-        self.buckets += 1;
-        self.mask = self.buckets.next_power_of_two() - 1;
-        let split = new & (self.mask >> 1);
-        if split != new {
-            let chain = self.drain_chain(split);
-            self.spread(&chain);
-            self.overflow.trim();
+        self.view.sequence().advance();
+        for &place in places {
+            fill(self.cell(place), 0);
         }
     }
+}
 
-    /// Removes a bucket if the index is sparse; merges one chain into another.
-    pub(crate) fn shrink_if_sparse(&mut self, memory: &Arc<Memory>) {
-        let sparse = self.slots < self.buckets * SHRINK_SLOTS;
-        if !sparse || self.buckets <= 1 {
-            return;
-        }
-        if self.overflow.reserve(MERGE_OVERFLOW_MAX, memory).is_none() {
-            return;
-        }
-        let last = self.buckets - 1;
-        let chain = self.drain_chain(last);
-        self.buckets = last;
-        self.mask = self.buckets.next_power_of_two() - 1;
-        self.spread(&chain);
-        self.overflow.trim();
-        // Half a chunk of hysteresis, so that a size at the border does not allocate each time.
-        const SLACK: usize = Buckets::<BUCKET_WORDS>::PER_CHUNK * 3 / 2;
-        if self.buckets + SLACK <= self.main.len() {
-            self.main.shrink_to(self.buckets);
-        }
-    }
+/// The lines of a bucket in the order in which a slot of `hash` is looked for.
+#[inline]
+pub(crate) fn lines_of(hash: u64) -> [usize; 2] {
+    let home = (hash >> LINE_BIT) as usize & 1;
+    [home, 1 - home]
+}
 
-    fn drain_chain(&mut self, bucket: usize) -> Chain {
-        let mut chain = Chain::new();
-        let mut address = Address::Main(bucket);
-        loop {
-            let words = self.bucket_mut(address);
-            let next = Self::next(words);
-            let used = slots(words).iter().map(|&word| Slot(word));
-            chain.extend(used.filter(|slot| !slot.is_empty()));
-            match address {
-                Address::Main(_) => words.fill(0),
-                Address::Overflow(link) => self.overflow.give_back(link),
-            }
-            match next {
-                Some(next) => address = next,
-                None => return chain,
-            }
-        }
-    }
-
-    /// Puts drained slots where they belong now. A split needs no more overflow buckets
-    /// than its chain had; a merge may need a few more, which its caller reserves.
-    fn spread(&mut self, chain: &Chain) {
-        for &slot in chain {
-            self.append(self.address(slot.tag()), slot);
-        }
-    }
+/// The slots of a line whose tags fit `hash`.
+#[inline]
+pub(crate) fn matching(
+    words: &[u64; LINE_WORDS],
+    hash: u64,
+    number: usize,
+) -> impl Iterator<Item = Slot> {
+    Matches::of(words, hash, number).map(|i| Slot(words[i]))
 }
 
 /// First and last (exclusive) slot of each line of a bucket.
 const LINES: [(usize, usize); 2] = [(0, LINE_WORDS), (LINE_WORDS, BUCKET_WORDS - 1)];
 /// The line whose last word is a link; an overflow bucket is like it.
-const LINE_WITH_LINK: usize = 1;
+pub(crate) const LINE_WITH_LINK: usize = 1;
 
 /// One of the two lines of a bucket.
 #[inline]
@@ -419,15 +415,6 @@ fn line(bucket: &[u64; BUCKET_WORDS], number: usize) -> &[u64; LINE_WORDS] {
 #[inline]
 fn slots(bucket: &[u64]) -> &[u64] {
     &bucket[..bucket.len() - 1]
-}
-
-fn slots_mut(bucket: &mut [u64]) -> &mut [u64] {
-    let link = bucket.len() - 1;
-    &mut bucket[..link]
-}
-
-fn set_link(bucket: &mut [u64], link: Link) {
-    bucket[bucket.len() - 1] = u64::from(link);
 }
 
 /// The numbers of the slots of a line whose tags fit a hash. All are compared at once,

@@ -6,8 +6,10 @@
 
 use super::buckets::Buckets;
 use crate::memory::{Memory, Span};
+use crate::view::{Array, View, fill};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::AtomicU64;
 
 /// Words of an overflow bucket: seven slots and a link.
 pub(crate) const OVERFLOW_WORDS: usize = 8;
@@ -29,7 +31,7 @@ pub(crate) struct Overflow {
 impl Overflow {
     pub(crate) const fn new() -> Self {
         Self {
-            buckets: Buckets::new(),
+            buckets: Buckets::new(Array::Overflow),
             in_use: Vec::new(),
             first_free: 0,
             used: 0,
@@ -42,14 +44,19 @@ impl Overflow {
     }
 
     #[inline]
-    pub(crate) fn get_mut(&mut self, link: Link) -> &mut [u64; OVERFLOW_WORDS] {
-        self.buckets.get_mut(link as usize - 1)
+    pub(crate) fn cells(&mut self, link: Link) -> &[AtomicU64; OVERFLOW_WORDS] {
+        self.buckets.cells(link as usize - 1)
     }
 
     /// Makes sure that `count` buckets are free, if the budget allows.
-    pub(crate) fn reserve(&mut self, count: usize, memory: &Arc<Memory>) -> Option<()> {
+    pub(crate) fn reserve(
+        &mut self,
+        count: usize,
+        memory: &Arc<Memory>,
+        view: &View,
+    ) -> Option<()> {
         while self.buckets.len() - self.used < count {
-            if !self.buckets.grow(memory) {
+            if !self.buckets.grow(memory, view) {
                 return None;
             }
             self.in_use.push(0);
@@ -74,9 +81,10 @@ impl Overflow {
         (self.first_free * CHUNK_BUCKETS) as Link + bit + 1
     }
 
-    /// Empties a bucket and puts it back into the pool.
+    /// Empties a bucket and puts it back into the pool. All that readers still want of it
+    /// must have another place.
     pub(crate) fn give_back(&mut self, link: Link) {
-        *self.get_mut(link) = [0; OVERFLOW_WORDS];
+        self.cells(link).iter().for_each(|word| fill(word, 0));
         let number = link as usize - 1;
         let chunk = number / CHUNK_BUCKETS;
         self.in_use[chunk] &= !(1 << (number % CHUNK_BUCKETS));
@@ -87,10 +95,14 @@ impl Overflow {
     /// Drops empty chunks at the end, but for one: a chain at the border would allocate
     /// each time. Separate from `give_back`, so that what a redistribution frees is
     /// there when it takes again.
-    pub(crate) fn trim(&mut self) {
-        while let [.., 0, 0] = self.in_use[..] {
-            self.in_use.pop();
-            self.buckets.shrink_to(self.in_use.len() * CHUNK_BUCKETS);
+    pub(crate) fn trim(&mut self, view: &View) {
+        let used = self.in_use.iter().rposition(|&map| map != 0);
+        let kept = used.map_or(1, |last| last + 2);
+        if kept < self.in_use.len() {
+            self.in_use.truncate(kept);
+            // Readers may still be on their way through a chain that was here.
+            view.sequence().advance();
+            self.buckets.shrink_to(kept * CHUNK_BUCKETS);
         }
     }
 
@@ -113,21 +125,22 @@ mod tests {
     #[test]
     fn buckets_are_recycled_and_trailing_chunks_dropped() {
         let memory = Memory::new(1 << 20);
+        let view = View::new(1 << 14, &memory);
         let mut pool = Overflow::new();
         let links: Vec<Link> = (0..300)
             .map(|_| {
-                pool.reserve(1, &memory).unwrap();
+                pool.reserve(1, &memory, &view).unwrap();
                 pool.take()
             })
             .collect();
         assert_eq!(pool.used(), 300);
         let full = memory.used();
         for &link in &links {
-            pool.get_mut(link)[0] = 9;
+            fill(&pool.cells(link)[0], 9);
             pool.give_back(link);
         }
         assert_eq!(memory.used(), full);
-        pool.trim();
+        pool.trim(&view);
         assert_eq!(pool.used(), 0);
         assert!(memory.used_by(crate::memory::Kind::Index) * 4 < full);
         let link = pool.take();
@@ -137,7 +150,8 @@ mod tests {
 
     #[test]
     fn without_memory_there_is_no_bucket() {
-        let memory = Memory::new(100);
-        assert_eq!(Overflow::new().reserve(1, &memory), None);
+        let memory = Memory::new(1000);
+        let view = View::new(1 << 14, &memory);
+        assert_eq!(Overflow::new().reserve(1, &memory, &view), None);
     }
 }

@@ -13,6 +13,10 @@ fn hash(i: u32) -> u64 {
     x ^ (x >> 29)
 }
 
+fn new(memory: &Arc<Memory>) -> Index {
+    Index::new(Arc::new(View::new(1 << 14, memory)))
+}
+
 fn insert(index: &mut Index, memory: &Arc<Memory>, i: u32) {
     let slot = Slot::new(hash(i), Frequency::ZERO, i + 1);
     index.prepare(hash(i), memory).unwrap();
@@ -34,7 +38,7 @@ fn remove(index: &mut Index, memory: &Arc<Memory>, i: u32) {
 #[test]
 fn everything_is_found_through_growth_and_shrinking() {
     let memory = Memory::new(64 << 20);
-    let mut index = Index::new();
+    let mut index = new(&memory);
     const N: u32 = if cfg!(miri) { 800 } else { 20_000 };
     for i in 0..N {
         insert(&mut index, &memory, i);
@@ -58,7 +62,7 @@ fn everything_is_found_through_growth_and_shrinking() {
 #[test]
 fn equal_hashes_chain_and_are_told_apart() {
     let memory = Memory::new(1 << 20);
-    let mut index = Index::new();
+    let mut index = new(&memory);
     for i in 1..=50 {
         index.prepare(9, &memory).unwrap();
         index.insert(9, Slot::new(9, Frequency::ZERO, i));
@@ -75,8 +79,10 @@ fn equal_hashes_chain_and_are_told_apart() {
 
 #[test]
 fn without_memory_an_insert_fails_and_changes_nothing() {
-    let memory = Memory::new(2 * Memory::span_cost(crate::memory::Kind::Index, 1));
-    let mut index = Index::new();
+    // Two chunks, and the tables in which readers find them.
+    let chunks = 2 * Memory::span_cost(crate::memory::Kind::Index, 1);
+    let memory = Memory::new(chunks + 700);
+    let mut index = new(&memory);
     let mut held = Vec::new();
     for i in 0..(if cfg!(miri) { 600 } else { 10_000 }) {
         let slot = Slot::new(hash(i), Frequency::ZERO, i + 1);
@@ -88,6 +94,38 @@ fn without_memory_an_insert_fails_and_changes_nothing() {
     assert!(held.len() > 300);
     assert_eq!(index.len(), held.len());
     assert!(held.iter().all(|&i| find(&index, i).is_some()));
+}
+
+#[test]
+fn whenever_slots_have_moved_readers_are_told() {
+    const N: u32 = if cfg!(miri) { 60 } else { 1_500 };
+    let memory = Memory::new(8 << 20);
+    let view = Arc::new(View::new(1 << 14, &memory));
+    let mut index = Index::new(Arc::clone(&view));
+    let mut places: BTreeMap<u32, Place> = BTreeMap::new();
+    let mut moves = 0;
+    for step in 0..2 * N {
+        let begun = view.sequence().begin().unwrap();
+        if step < N {
+            insert(&mut index, &memory, step);
+            places.insert(step, find(&index, step).unwrap());
+        } else {
+            // In another order than they came.
+            let i = (step * 7) % N;
+            remove(&mut index, &memory, i);
+            places.remove(&i);
+        }
+        let told = !view.sequence().is_still(begun);
+        for (&i, place) in &mut places {
+            let now = find(&index, i).unwrap();
+            if now != *place {
+                assert!(told, "slot {i} has moved in step {step}");
+                moves += 1;
+                *place = now;
+            }
+        }
+    }
+    assert!(moves > N / 2, "{moves}");
 }
 
 /// Walks `index` and lets `between` change it after each step.
@@ -113,7 +151,7 @@ fn a_walk_over_a_still_index_sees_each_slot_once() {
         if cfg!(miri) && n > 100 {
             continue;
         }
-        let mut index = Index::new();
+        let mut index = new(&memory);
         for i in 0..n {
             insert(&mut index, &memory, i);
         }
@@ -128,7 +166,7 @@ fn a_walk_misses_nothing_while_the_index_grows() {
     const START: u32 = if cfg!(miri) { 50 } else { 500 };
     const GROWING_STEPS: usize = if cfg!(miri) { 20 } else { 1000 };
     let memory = Memory::new(8 << 20);
-    let mut index = Index::new();
+    let mut index = new(&memory);
     for i in 0..START {
         insert(&mut index, &memory, i);
     }
@@ -151,7 +189,7 @@ fn a_walk_misses_nothing_while_the_index_shrinks() {
     const N: u32 = if cfg!(miri) { 600 } else { 10_000 };
     const STAY: u32 = N / 50;
     let memory = Memory::new(8 << 20);
-    let mut index = Index::new();
+    let mut index = new(&memory);
     for i in 0..N {
         insert(&mut index, &memory, i);
     }

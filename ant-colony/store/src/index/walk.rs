@@ -12,7 +12,7 @@ use super::{Address, Index, Slot, slots};
 impl Index {
     /// Visits the chain at `position`; answers the next position, or none at the end.
     pub(crate) fn walk(&self, position: u32, mut visit: impl FnMut(Slot)) -> Option<u32> {
-        if self.buckets == 0 {
+        if self.shape.buckets == 0 {
             return None;
         }
         let bucket = self.address(u64::from(position.reverse_bits()));
@@ -24,7 +24,7 @@ impl Index {
 
     /// Visits the chain that holds `hash`.
     pub(crate) fn visit_hash(&self, hash: u64, mut visit: impl FnMut(Slot)) {
-        if self.buckets > 0 {
+        if self.shape.buckets > 0 {
             self.visit_chain(self.address(hash), &mut visit);
         }
     }
@@ -48,9 +48,9 @@ impl Index {
     /// How many low bits of a hash name `bucket`: one fewer than the longest address if
     /// the bucket has not been split in this round.
     fn address_bits(&self, bucket: usize) -> u32 {
-        let all = self.mask.count_ones();
-        let half = self.mask / 2 + 1;
-        let unsplit = all > 0 && bucket < half && bucket + half >= self.buckets;
+        let all = self.shape.mask.count_ones();
+        let half = self.shape.mask / 2 + 1;
+        let unsplit = all > 0 && bucket < half && bucket + half >= self.shape.buckets;
         all - u32::from(unsplit)
     }
 }

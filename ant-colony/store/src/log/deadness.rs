@@ -17,12 +17,14 @@ pub(crate) struct Deadness {
 }
 
 impl Deadness {
-    /// The level of a segment of which `dead` of `capacity` words are dead.
-    pub(crate) fn level(dead: usize, capacity: usize) -> usize {
-        (dead * LEVELS / capacity).min(LEVELS - 1)
+    /// The level of a segment of which `dead` words are dead, of two to the power of `shift`.
+    #[inline]
+    pub(crate) fn level(dead: usize, shift: u32) -> usize {
+        ((dead * LEVELS) >> shift).min(LEVELS - 1)
     }
 
     /// Adds `id`, or moves it to another level.
+    #[inline]
     pub(crate) fn set(&mut self, id: SegmentId, level: usize) {
         if self.place.len() <= id as usize {
             self.place.resize(id as usize + 1, ABSENT);
@@ -84,8 +86,8 @@ mod tests {
 
     #[test]
     fn levels_are_sixteenths() {
-        assert_eq!(Deadness::level(0, 1600), 0);
-        assert_eq!(Deadness::level(100, 1600), 1);
-        assert_eq!(Deadness::level(1600, 1600), 15);
+        assert_eq!(Deadness::level(127, 11), 0);
+        assert_eq!(Deadness::level(128, 11), 1);
+        assert_eq!(Deadness::level(2048, 11), 15);
     }
 }

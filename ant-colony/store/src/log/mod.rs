@@ -9,6 +9,10 @@
 //!   in `open` and in neither;
 //! - a segment that holds a live record with an expiry has a time in `due`.
 //!
+//! Readers without the lock may look at any segment, also one that is not in use any more.
+//! So the sequence is advanced before a segment that had records is given away or starts from
+//! its beginning again, and before a record is written over a dead one.
+//!
 //! The log frees no segment by itself: [`Log::settle`] hands the span of one without
 //! live records back to the shard.
 
@@ -16,6 +20,7 @@
 pub(crate) mod audit;
 mod deadness;
 mod due;
+mod holes;
 mod large;
 mod queues;
 mod records;
@@ -29,10 +34,14 @@ pub(crate) use segment::SegmentId;
 use crate::Millis;
 use crate::index::Location;
 use crate::memory::Span;
+use crate::record::Header;
+use crate::view::{View, renew};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ant_colony_policy::Queue;
 use deadness::Deadness;
 use due::DueQueue;
+use holes::Holes;
 use large::Larges;
 use queues::Chain;
 use segment::{FIRST_WORD, NIL, Segment, Stage};
@@ -55,12 +64,14 @@ pub(crate) struct Log {
     large_bytes: usize,
     dead_bytes: usize,
     segment_count: usize,
+    holes: Holes,
+    view: Arc<View>,
 }
 
 impl Log {
     /// An empty log of segments of `segment_bytes` (a power of two), of which at most
     /// about `open_count_max` are open at a time.
-    pub(crate) fn new(segment_bytes: usize, open_count_max: usize) -> Self {
+    pub(crate) fn new(view: Arc<View>, segment_bytes: usize, open_count_max: usize) -> Self {
         Self {
             segments: Vec::new(),
             free_ids: Vec::new(),
@@ -77,6 +88,8 @@ impl Log {
             large_bytes: 0,
             dead_bytes: 0,
             segment_count: 0,
+            holes: Holes::default(),
+            view,
         }
     }
 
@@ -145,9 +158,12 @@ impl Log {
         id << self.shift | word
     }
 
-    /// Whether another segment can be numbered.
-    pub(crate) fn can_number_segment(&self) -> bool {
-        !self.free_ids.is_empty() || (self.segments.len() as u64 + 1) << self.shift <= 1 << 32
+    /// Whether `more` segments can be numbered, and found by their numbers.
+    pub(crate) fn can_number_segments(&self, more: usize) -> bool {
+        let new = more.saturating_sub(self.free_ids.len());
+        let numbers = self.segments.len() + new;
+        new == 0
+            || (numbers as u64) << self.shift <= 1 << 32 && self.view.reserve_segment(numbers - 1)
     }
 
     /// Opens a segment for `queue` and `class`, in place of the one open there, if any.
@@ -167,6 +183,8 @@ impl Log {
                 self.segments.len() as SegmentId - 1
             }
         };
+        renew();
+        self.view.set_segment(id as usize, &self.segment(id).span);
         self.open[queue as usize][usize::from(class)] = Some(id);
         self.open_count += 1;
         self.segment_count += 1;
@@ -181,8 +199,14 @@ impl Log {
         if segment.live > 0 {
             return None;
         }
-        let dead = segment.dead() as usize * size_of::<u64>();
-        if segment.stage == Stage::Sealed {
+        let (stage, dead) = (segment.stage, segment.dead() as usize * size_of::<u64>());
+        if dead > 0 {
+            // Readers may still be on their way to what was here.
+            self.view.sequence().advance();
+            let shift = self.shift;
+            self.holes.forget(|at| at >> shift == id);
+        }
+        if stage == Stage::Sealed {
             self.unchain(id);
             self.deadness.remove(id);
             self.due.set(id, None);
@@ -209,6 +233,39 @@ impl Log {
         segment
             .map(|segment| segment.span)
             .or_else(|| self.larges.pop().map(|large| large.span))
+    }
+
+    /// Remembers the record at `at`, which has just died, for [`Log::hole`].
+    pub(crate) fn add_hole(&mut self, at: Location) {
+        let words = self.header(at).words();
+        self.holes.add(words, at);
+    }
+
+    /// A dead record that may be replaced by one of about `words` in `queue` and one of
+    /// `classes`, without much waste. Not one in the segment that is next to be reclaimed: what was
+    /// just written is to stay for a while.
+    #[inline]
+    pub(crate) fn hole(
+        &mut self,
+        words: usize,
+        queue: Queue,
+        classes: [u8; 2],
+        fits: impl Fn(usize) -> bool,
+    ) -> Option<Location> {
+        let (segments, shift) = (&self.segments, self.shift);
+        let next = self.chains[queue as usize].oldest;
+        self.holes.take(words, |at| {
+            let id = at >> shift;
+            let segment = segments[id as usize].as_ref().filter(|_| id != next);
+            let word = at & ((1 << shift) - 1);
+            segment.is_some_and(|segment| {
+                let header = Header(segment.span.words()[word as usize]);
+                segment.queue == queue
+                    && classes.contains(&segment.class)
+                    && word >= segment.head
+                    && fits(header.words())
+            })
+        })
     }
 
     /// The segment that is due first for a scan, if it is due at `now`.

@@ -104,7 +104,8 @@ impl Log {
         let segment = self.segment(id);
         debug_assert_eq!(segment.stage, Stage::Open);
         let (queue, class) = (segment.queue as usize, usize::from(segment.class));
-        let level = Deadness::level(segment.dead() as usize, segment.span.words().len());
+        let shift = self.shift;
+        let level = Deadness::level(segment.dead() as usize, shift);
         let youngest = self.chains[queue].youngest;
         self.open[queue][class] = None;
         self.open_count -= 1;

@@ -5,22 +5,23 @@ use crate::Millis;
 use crate::index::Location;
 use crate::log::deadness::Deadness;
 use crate::prefetch::prefetch;
-use crate::record::{FIXED_WORDS, Header, Namespace, Stamp};
+use crate::record::{FIXED_WORDS, Header, NEVER, Namespace, Stamp, expiry_of};
+use crate::view::{Cells, fill, publish, renew};
 use core::ops::Range;
+use core::sync::atomic::AtomicU64;
 
 const WORD: usize = size_of::<u64>();
 
-/// The far expiry of a record that does not expire.
-const NEVER: Millis = Millis::MAX;
-
 /// When the record that starts `words` expires.
 #[inline]
-fn expiry_of(words: &[u64], epoch: Millis) -> Option<Millis> {
-    if Header(words[0]).has(Header::FAR) {
-        Some(words[FIXED_WORDS]).filter(|&at| at != NEVER)
+fn expiry_in(words: &[u64], epoch: Millis) -> Option<Millis> {
+    let header = Header(words[0]);
+    let far = if header.has(Header::FAR) {
+        words[FIXED_WORDS]
     } else {
-        Stamp(words[1]).expiry(epoch)
-    }
+        0
+    };
+    expiry_of(header, words[1], far, epoch)
 }
 
 /// Whether two slices of the same length are equal. Short keys are compared by words,
@@ -95,14 +96,14 @@ impl Log {
     #[inline]
     pub(crate) fn times(&self, at: Location, epoch: Millis) -> (Stamp, Option<Millis>) {
         let words = &self.segment(self.segment_of(at)).span.words()[self.word_of(at)..];
-        (Stamp(words[1]), expiry_of(words, epoch))
+        (Stamp(words[1]), expiry_in(words, epoch))
     }
 
     /// When the record at `at` expires, given the epoch of its shard.
     #[inline]
     pub(crate) fn expires_at(&self, at: Location, epoch: Millis) -> Option<Millis> {
         let words = &self.segment(self.segment_of(at)).span.words()[self.word_of(at)..];
-        expiry_of(words, epoch)
+        expiry_in(words, epoch)
     }
 
     /// The record at `word` of segment `id`, and the word after it; none at the end.
@@ -120,17 +121,17 @@ impl Log {
     }
 
     pub(crate) fn set_header(&mut self, at: Location, header: Header) {
-        self.words_at(at)[0] = header.0;
+        publish(&self.cells_at(at)[0], header.0);
     }
 
     pub(crate) fn set_stamp(&mut self, at: Location, stamp: Stamp) {
-        self.words_at(at)[1] = stamp.0;
+        publish(&self.cells_at(at)[1], stamp.0);
     }
 
-    fn words_at(&mut self, at: Location) -> &mut [u64] {
+    fn cells_at(&mut self, at: Location) -> &[AtomicU64] {
         let word = self.word_of(at);
         let id = self.segment_of(at);
-        &mut self.segment_mut(id).span.words_mut()[word..]
+        &self.segment_mut(id).span.cells()[word..]
     }
 
     /// Starts loading a record.
@@ -186,7 +187,7 @@ impl Log {
             && equal(&span.bytes()[start..value], key);
         is_it.then(|| Found {
             stamp: Stamp(words[1]),
-            expires_at: expiry_of(words, epoch),
+            expires_at: expiry_in(words, epoch),
             segment: id,
             value: value..value + header.value_len(),
         })
@@ -206,7 +207,7 @@ impl Log {
         let words = &segment.span.words()[word..];
         let header = Header(words[0]);
         let stamp = Stamp(words[1]);
-        let expires_at = expiry_of(words, epoch);
+        let expires_at = expiry_in(words, epoch);
         let bytes = header.words() * WORD;
         if header.has(Header::LARGE) {
             let large = self.large(at);
@@ -234,17 +235,6 @@ impl Log {
         }
     }
 
-    /// The value of the record at `at`, to be changed.
-    pub(crate) fn value_mut(&mut self, at: Location) -> &mut [u8] {
-        let header = self.header(at);
-        if header.has(Header::LARGE) {
-            let number = self.large_number(at);
-            return self.larges.get_mut(number).value_mut();
-        }
-        let (id, start) = self.value_start(at);
-        &mut self.segment_mut(id).span.bytes_mut()[start..start + header.value_len()]
-    }
-
     /// Changes the expiry of a record; false if it has no room for one so far away.
     pub(crate) fn set_expiry(
         &mut self,
@@ -253,14 +243,16 @@ impl Log {
         epoch: Millis,
     ) -> bool {
         let far = Stamp::is_far(expires_at, epoch);
-        let words = self.words_at(at);
-        if Header(words[0]).has(Header::FAR) {
-            words[FIXED_WORDS] = expires_at.unwrap_or(NEVER);
+        let (header, stamp) = (self.header(at), self.stamp(at));
+        let cells = self.cells_at(at);
+        if header.has(Header::FAR) {
+            publish(&cells[FIXED_WORDS], expires_at.unwrap_or(NEVER));
         } else if far {
             return false;
         } else {
-            words[1] = Stamp(words[1]).with_expiry(expires_at, epoch).0;
+            publish(&cells[1], stamp.with_expiry(expires_at, epoch).0);
         }
+        self.view.sequence().advance();
         true
     }
 
@@ -286,26 +278,41 @@ impl Log {
         let queue = segment.queue as usize;
         self.live_bytes[queue] += words * WORD;
         let at = self.location(id, word);
-        self.overwrite(at, record);
+        self.write(at, record);
         at
     }
 
-    /// Writes a record over the place `at`, which is as long as the header says. A large
-    /// object that was there must have been taken before.
-    pub(crate) fn overwrite(&mut self, at: Location, record: NewRecord<'_>) {
+    /// Writes a record over the dead one at `at`, which is as long as the header says. It
+    /// counts as live when it [takes the place](Log::supersede) of another one.
+    #[inline]
+    pub(crate) fn reuse(&mut self, at: Location, record: NewRecord<'_>) {
+        self.view.sequence().advance();
+        self.write(at, record);
+    }
+
+    /// Writes a record that no reader can find yet.
+    #[inline]
+    fn write(&mut self, at: Location, record: NewRecord<'_>) {
         let header = record.header;
-        let words = self.words_at(at);
-        words[0] = header.0;
-        words[1] = record.stamp.0;
+        renew();
+        let cells = self.cells_at(at);
+        fill(&cells[0], header.0);
+        fill(&cells[1], record.stamp.0);
         if header.has(Header::FAR) {
-            words[FIXED_WORDS] = record.expires_at.unwrap_or(NEVER);
+            fill(&cells[FIXED_WORDS], record.expires_at.unwrap_or(NEVER));
         }
+        let body = Cells(&cells[header.prefix_words()..]);
         match record.body {
-            Body::Inline { key, value } => self.write_body(at, header, key, value),
+            Body::Inline { key, value } => {
+                body.store_pair(key, value);
+                if value.len() < header.value_len() {
+                    body.clear(key.len() + value.len(), header.value_len() - value.len());
+                }
+            }
             Body::Large(large) => {
                 let cost = large.span.cost();
                 let number = self.larges.insert(large);
-                self.words_at(at)[header.prefix_words()] = u64::from(number);
+                fill(&self.cells_at(at)[header.prefix_words()], u64::from(number));
                 let id = self.segment_of(at);
                 let segment = self.segment_mut(id);
                 segment.large += cost;
@@ -316,18 +323,27 @@ impl Log {
         }
     }
 
-    #[inline]
-    fn write_body(&mut self, at: Location, header: Header, key: &[u8], value: &[u8]) {
-        let start = (self.word_of(at) + header.prefix_words()) * WORD;
-        let id = self.segment_of(at);
-        let body = &mut self.segment_mut(id).span.bytes_mut()[start..];
-        let (key_bytes, body) = body.split_at_mut(header.key_len());
-        key_bytes.copy_from_slice(key);
-        let (value_bytes, zeros) = body[..header.value_len()].split_at_mut(value.len());
-        value_bytes.copy_from_slice(value);
-        if !zeros.is_empty() {
-            zeros.fill(0);
-        }
+    /// Stores bytes of the value at `at` that no reader can see yet.
+    pub(crate) fn patch(&mut self, at: Location, offset: usize, bytes: &[u8]) {
+        let (id, start) = self.value_start(at);
+        renew();
+        Cells(self.segment_mut(id).span.cells()).patch(start + offset, bytes);
+    }
+
+    /// Lets the value at `at` grow within its record: zeros up to `offset`, then `bytes`.
+    /// What is there already stays; readers see the new end by one store.
+    pub(crate) fn extend(&mut self, at: Location, offset: usize, bytes: &[u8], flag: u64) {
+        let header = self.header(at);
+        let (id, start) = self.value_start(at);
+        let old_len = header.value_len();
+        debug_assert!(offset >= old_len);
+        renew();
+        let cells = Cells(self.segment_mut(id).span.cells());
+        cells.clear(start + old_len, offset - old_len);
+        cells.patch(start + offset, bytes);
+        let grown = header.with_lengths(header.key_len(), offset + bytes.len());
+        self.set_header(at, grown.with_flag(flag));
+        self.view.sequence().advance();
     }
 
     /// Marks a record dead. The large object that it refers to, if any, is returned.
@@ -362,8 +378,11 @@ impl Log {
         let source = source.as_ref().expect("the source is in use");
         let target = target.as_mut().expect("the target is in use");
         let word = target.take(words);
-        target.span.words_mut()[word as usize..word as usize + words]
-            .copy_from_slice(&source.span.words()[start..start + words]);
+        renew();
+        let source = &source.span.words()[start..start + words];
+        for (cell, &word) in target.span.cells()[word as usize..].iter().zip(source) {
+            fill(cell, word);
+        }
         target.large += cost;
         let queue = target.queue as usize;
         self.live_bytes[queue] += words * WORD + cost;
@@ -381,34 +400,67 @@ impl Log {
         segment.live -= words as u32;
         segment.large -= cost;
         let queue = segment.queue as usize;
-        let sealed = segment.stage == Stage::Sealed;
-        let level = Deadness::level(segment.dead() as usize, segment.span.words().len());
         self.live_bytes[queue] -= words * WORD + cost;
         self.dead_bytes += words * WORD;
-        if sealed {
+        self.grade(id);
+    }
+
+    /// Accounts for the record at `new`, written over a dead one in the same queue, which lives
+    /// from now on, and for that at `old`, not large, which is dead and leaves a hole. Answers
+    /// whether it was the last one of its segment.
+    #[inline]
+    pub(crate) fn supersede(&mut self, old: Location, new: Location) -> bool {
+        let header = self.header(old);
+        self.set_header(old, header.with_flag(Header::DEAD));
+        let (died, born) = (header.words(), self.header(new).words());
+        let (from, to) = (self.segment_of(old), self.segment_of(new));
+        self.segment_mut(to).live += born as u32;
+        let segment = self.segment_mut(from);
+        segment.live -= died as u32;
+        let (queue, left) = (segment.queue as usize, segment.live);
+        self.live_bytes[queue] = self.live_bytes[queue] + born * WORD - died * WORD;
+        self.dead_bytes = self.dead_bytes + died * WORD - born * WORD;
+        if from != to || born != died {
+            self.grade(from);
+            self.grade(to);
+        }
+        self.holes.add(died, old);
+        left == 0
+    }
+
+    /// Notes how much of a sealed segment is dead.
+    #[inline]
+    fn grade(&mut self, id: SegmentId) {
+        let segment = self.segment(id);
+        if segment.stage == Stage::Sealed {
+            let level = Deadness::level(segment.dead() as usize, self.shift);
             self.deadness.set(id, level);
         }
     }
 
-    /// Copies the first `len` bytes of the value at `from` to the one at `to`.
+    /// Copies the first `len` bytes of the value at `from` to the one at `to`, which no
+    /// reader can find yet. Both have the same key.
     pub(crate) fn copy_value(&mut self, from: Location, to: Location, len: usize) {
         let (source, source_start) = self.value_start(from);
         let (target, target_start) = self.value_start(to);
-        if source == target {
-            self.segment_mut(source)
-                .span
-                .bytes_mut()
-                .copy_within(source_start..source_start + len, target_start);
-            return;
+        let (first, target_first) = (source_start / WORD, target_start / WORD);
+        // The key lies in the same part of the first word.
+        let end = source_start % WORD + len;
+        renew();
+        for i in 0..end / WORD {
+            let word = self.segment(source).span.words()[first + i];
+            fill(
+                &self.segment_mut(target).span.cells()[target_first + i],
+                word,
+            );
         }
-        let [source, target] = self
-            .segments
-            .get_disjoint_mut([source as usize, target as usize])
-            .expect("the segments differ");
-        let source = source.as_ref().expect("the source is in use");
-        let target = target.as_mut().expect("the target is in use");
-        target.span.bytes_mut()[target_start..target_start + len]
-            .copy_from_slice(&source.span.bytes()[source_start..source_start + len]);
+        let rest = end % WORD;
+        if rest > 0 {
+            let i = end / WORD;
+            let word = self.segment(source).span.words()[first + i].to_ne_bytes();
+            let cells = Cells(self.segment_mut(target).span.cells());
+            cells.patch((target_first + i) * WORD, &word[..rest]);
+        }
     }
 
     /// Segment and byte where the value of an inline record starts.

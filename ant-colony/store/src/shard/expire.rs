@@ -70,6 +70,8 @@ impl State {
         while let Some((at, header, next)) = self.log.record_at(scan.id, scan.word) {
             if *left == 0 {
                 self.scan = Some(scan);
+                // What is left may be dead already.
+                self.settle(scan.id);
                 return removed;
             }
             *left -= 1;

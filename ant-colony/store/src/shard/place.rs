@@ -1,11 +1,11 @@
-//! How objects are laid out in the log, and changed where they lie.
+//! How objects are laid out in the log, and what about them is changed where they lie.
 
 use super::state::State;
 use crate::Millis;
 use crate::entry::Meta;
 use crate::index::{Location, Place, Slot};
 use crate::key::Key;
-use crate::log::{Body, Large, NewRecord, SegmentId};
+use crate::log::{Body, Large, NewRecord, SegmentId, class_of};
 use crate::record::{FIXED_WORDS, Header, KEY_LEN_MAX, RECORD_WORDS_MAX, Stamp};
 use ant_colony_policy::{Frequency, Queue};
 
@@ -144,6 +144,8 @@ impl State {
         self.index
             .set(place, slot.with_location(at).with_frequency(frequency));
         drop(self.log.kill(slot.location()));
+        // Before the segment may be put to another use, which takes its holes away.
+        self.log.add_hole(slot.location());
         self.tidy(slot.location(), now);
     }
 
@@ -183,8 +185,110 @@ impl State {
         self.log.expires_at(slot.location(), self.epoch)
     }
 
-    /// Writes a new value over the one at `at` if that fits well: false otherwise.
-    pub(crate) fn overwrite(
+    /// Replaces an object by a new one, which counts as an access, without taking memory if
+    /// that is possible: false otherwise.
+    pub(crate) fn replace(
+        &mut self,
+        (place, slot): (Place, Slot),
+        shape: Shape,
+        key: &Key<'_>,
+        value: &[u8],
+        meta: Meta,
+        now: Millis,
+    ) -> bool {
+        let at = slot.location();
+        let is_large = self.log.header(at).has(Header::LARGE);
+        if shape != Shape::Large
+            && !is_large
+            && let Some(hole) = self.hole_for(at, shape.words(), meta.expires_at, now)
+        {
+            let header = self.log.header(hole);
+            let header = self.header(key, shape, header.words(), value.len(), meta.raw);
+            let body = Body::Inline {
+                key: key.bytes,
+                value,
+            };
+            let record = self.new_record(header, meta.expires_at, body, now);
+            self.log.reuse(hole, record);
+            let raised = slot.with_frequency(slot.frequency().hit());
+            self.adopt(hole, (place, raised), key.db, meta.expires_at, now);
+            return true;
+        }
+        self.raise(place, slot);
+        shape == Shape::Large && is_large && self.replace_large(at, key, value, meta, now)
+    }
+
+    /// A dead record in whose place the successor of the one at `at` may be written.
+    #[inline]
+    fn hole_for(
+        &mut self,
+        at: Location,
+        words: usize,
+        expires_at: Option<Millis>,
+        now: Millis,
+    ) -> Option<Location> {
+        let segment = self.log.segment(self.log.segment_of(at));
+        let queue = segment.queue;
+        let classes = [segment.class, class_of(expires_at, now)];
+        self.log
+            .hole(words, queue, classes, |given| fits_well(words, given))
+    }
+
+    /// Writes the object in `slot`, changed, to the place of a dead record, if there is one.
+    pub(crate) fn splice_in_hole(
+        &mut self,
+        (place, slot): (Place, Slot),
+        key: &Key<'_>,
+        (shape, words): (Shape, usize),
+        splice: Splice<'_>,
+        meta: Meta,
+        now: Millis,
+    ) -> bool {
+        let old = slot.location();
+        let old_header = self.log.header(old);
+        if old_header.has(Header::LARGE) {
+            return false;
+        }
+        let Some(hole) = self.hole_for(old, words, meta.expires_at, now) else {
+            return false;
+        };
+        let given = self.log.header(hole).words();
+        let header = self.header(key, shape, given, splice.len, meta.raw);
+        let body = Body::Inline {
+            key: key.bytes,
+            value: &[],
+        };
+        let record = self.new_record(header, meta.expires_at, body, now);
+        self.log.reuse(hole, record);
+        let kept = old_header.value_len().min(splice.len);
+        self.log.copy_value(old, hole, kept);
+        self.log.patch(hole, splice.offset, splice.bytes);
+        self.adopt(hole, (place, slot), key.db, meta.expires_at, now);
+        true
+    }
+
+    /// Makes the record at `new`, written over a dead one, that of a key, and leaves the place of
+    /// the old one, which `slot` names, to others.
+    #[inline]
+    fn adopt(
+        &mut self,
+        new: Location,
+        (place, slot): (Place, Slot),
+        db: u8,
+        expires_at: Option<Millis>,
+        now: Millis,
+    ) {
+        let old = slot.location();
+        let expired_before = self.expires_at(slot).is_some();
+        self.index.set(place, slot.with_location(new));
+        self.expiry_changed(db, new, expired_before, expires_at, now);
+        if self.log.supersede(old, new) {
+            self.settle(self.log.segment_of(old));
+        }
+    }
+
+    /// Writes a new value over that of a large object, if that fits well.
+    fn replace_large(
         &mut self,
         at: Location,
         key: &Key<'_>,
@@ -192,37 +296,25 @@ impl State {
         meta: Meta,
         now: Millis,
     ) -> bool {
-        let header = self.log.header(at);
-        let shape = self.shape(key.bytes.len(), value.len(), meta.expires_at);
-        let is_large = header.has(Header::LARGE);
-        let fits = match shape {
-            Shape::Inline { words, .. } => !is_large && fits_well(words, header.words()),
-            Shape::Large => is_large && self.large_fits_well(at, value.len()),
-        };
-        if !fits {
+        if !self.large_fits_well(at, value.len()) {
             return false;
         }
         let expired_before = self.log.expires_at(at, self.epoch).is_some();
-        let words = header.words();
-        let header = self.header(key, shape, words, value.len(), meta.raw);
-        if is_large {
-            self.log.set_header(at, header);
-            self.log.set_expiry(at, meta.expires_at, self.epoch);
-            let stamp = self.log.stamp(at).accessed(now, self.epoch);
-            self.log.set_stamp(at, stamp);
-            let large = self.log.large_mut(at);
-            large.value_len = value.len();
-            large.value_mut().copy_from_slice(value);
-        } else {
-            let body = Body::Inline {
-                key: key.bytes,
-                value,
-            };
-            let record = self.new_record(header, meta.expires_at, body, now);
-            self.log.overwrite(at, record);
-        }
+        let words = self.log.header(at).words();
+        let header = self.header(key, Shape::Large, words, value.len(), meta.raw);
+        self.log.set_header(at, header);
+        self.log.set_expiry(at, meta.expires_at, self.epoch);
+        let stamp = self.log.stamp(at).accessed(now, self.epoch);
+        self.log.set_stamp(at, stamp);
+        let large = self.log.large_mut(at);
+        large.value_len = value.len();
+        large.value_mut().copy_from_slice(value);
         self.expiry_changed(key.db, at, expired_before, meta.expires_at, now);
         true
+    }
+
+    pub(crate) fn value_len(&self, slot: Slot) -> usize {
+        self.log.record(slot.location(), self.epoch).value.len()
     }
 
     fn large_fits_well(&self, at: Location, value_len: usize) -> bool {
@@ -230,26 +322,35 @@ impl State {
         value_len <= max && value_len >= max / 2
     }
 
-    /// Changes the length of the value at `at` if there is room; new bytes are zero.
-    pub(crate) fn resize_in_place(&mut self, at: Location, new_len: usize) -> bool {
+    /// Makes `splice` in the value at `at` if that needs no other place: that of a large
+    /// object has room, or one in the log has room and only grows.
+    pub(crate) fn splice_in_place(
+        &mut self,
+        at: Location,
+        splice: Splice<'_>,
+        now: Millis,
+    ) -> bool {
         let header = self.log.header(at);
         if header.has(Header::LARGE) {
             let large = self.log.large_mut(at);
-            if new_len > large.value_len_max() {
+            if splice.len > large.value_len_max() {
                 return false;
             }
-            let old_len = core::mem::replace(&mut large.value_len, new_len);
-            large.value_mut()[old_len.min(new_len)..].fill(0);
-            return true;
+            let old_len = core::mem::replace(&mut large.value_len, splice.len);
+            large.value_mut()[old_len.min(splice.len)..].fill(0);
+            splice.apply(large.value_mut());
+            self.log.set_header(at, header.with_flag(Header::RAW));
+        } else {
+            let words = header.prefix_words() + (header.key_len() + splice.len).div_ceil(WORD);
+            let only_grows = splice.offset >= header.value_len() && splice.end() == splice.len;
+            if !only_grows || words > header.words() {
+                return false;
+            }
+            self.log
+                .extend(at, splice.offset, splice.bytes, Header::RAW);
         }
-        let (key_len, old_len) = (header.key_len(), header.value_len());
-        let words = header.prefix_words() + (key_len + new_len).div_ceil(WORD);
-        if words > header.words() {
-            return false;
-        }
-        self.log
-            .set_header(at, header.with_lengths(key_len, new_len));
-        self.log.value_mut(at)[old_len.min(new_len)..].fill(0);
+        let stamp = self.log.stamp(at).accessed(now, self.epoch);
+        self.log.set_stamp(at, stamp);
         true
     }
 
@@ -288,8 +389,10 @@ impl State {
     }
 
     /// Copies what fits of a value into the large object that will hold it; the rest is zero.
-    pub(crate) fn fill(&self, large: &mut Large, slot: Slot) {
-        let old = self.log.record(slot.location(), self.epoch).value;
+    pub(crate) fn fill(&self, large: &mut Large, found: Option<(Place, Slot)>) {
+        let old = found.map_or(&[][..], |(_, slot)| {
+            self.log.record(slot.location(), self.epoch).value
+        });
         let kept = old.len().min(large.value_len);
         let (copied, zeros) = large.value_mut().split_at_mut(kept);
         copied.copy_from_slice(&old[..kept]);
@@ -297,7 +400,36 @@ impl State {
     }
 }
 
-/// Whether a record of `needed` words may stay in a place of `given` without much waste.
+/// What becomes of a value: so long, with what fits of the old bytes, then zeros, and `bytes`
+/// from `offset` on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Splice<'a> {
+    pub(crate) len: usize,
+    pub(crate) offset: usize,
+    pub(crate) bytes: &'a [u8],
+}
+
+impl Splice<'_> {
+    /// Changes nothing but the length.
+    pub(crate) fn none(len: usize) -> Self {
+        Self {
+            len,
+            offset: 0,
+            bytes: &[],
+        }
+    }
+
+    fn end(&self) -> usize {
+        self.offset + self.bytes.len()
+    }
+
+    /// Puts the new bytes into a value of the right length.
+    pub(crate) fn apply(&self, value: &mut [u8]) {
+        value[self.offset..self.end()].copy_from_slice(self.bytes);
+    }
+}
+
+/// Whether a record of `needed` words may be put in a place of `given` without much waste.
 fn fits_well(needed: usize, given: usize) -> bool {
     needed <= given && (given - needed) * 4 <= given.max(16)
 }

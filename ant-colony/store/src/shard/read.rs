@@ -3,7 +3,7 @@
 use super::{Shard, State};
 use crate::Millis;
 use crate::entry::Entry;
-use crate::index::{Place, Slot};
+use crate::index::{Location, Place, Slot};
 use crate::key::Key;
 use crate::record::{Header, is_expired};
 
@@ -15,6 +15,13 @@ impl Shard<'_> {
     #[inline]
     pub fn get(&mut self, key: &Key<'_>, now: Millis) -> Option<Entry<'_>> {
         self.state.get(key, now)
+    }
+
+    /// [`Shard::get`] that leaves the counting to the caller.
+    pub(crate) fn get_uncounted(&mut self, key: &Key<'_>, now: Millis) -> Option<Entry<'_>> {
+        let found = self.state.find(key)?;
+        let slot = self.state.mark(found, key.hash, now)?;
+        Some(self.state.entry(slot, now))
     }
 
     /// Looks a key up and leaves no trace, but that an expired object is removed.
@@ -102,6 +109,14 @@ impl State {
             self.log.set_stamp(at, accessed);
         }
         Some(slot)
+    }
+
+    /// Marks an access to the object at `at`, if it is still there.
+    pub(crate) fn mark_at(&mut self, hash: u64, at: Location, now: Millis) {
+        let found = self.index.find(hash, |location| location == at);
+        if let Some(found) = found {
+            self.mark(found, hash, now);
+        }
     }
 
     /// What is shown of the object in `slot`.

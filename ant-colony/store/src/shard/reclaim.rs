@@ -195,7 +195,8 @@ impl State {
 
     /// A segment's span from the budget.
     pub(crate) fn new_span(&self) -> Option<Span> {
-        if !self.log.can_number_segment() {
+        // The spares will want numbers, and so will the one that is being opened just now.
+        if !self.log.can_number_segments(self.spares.len() + 2) {
             return None;
         }
         self.memory.span(Kind::Segment, self.log.segment_bytes(), 1)

@@ -13,6 +13,7 @@ use crate::memory::{Charge, Memory, Span};
 use crate::record::{Header, Namespace, Namespaces, is_expired};
 use crate::shard::expire::Scan;
 use crate::stats::Stats;
+use crate::view::View;
 use alloc::sync::Arc;
 use ant_colony_policy::Policy;
 use smallvec::SmallVec;
@@ -37,6 +38,8 @@ pub(crate) enum Reason {
 
 /// One shard, as seen by the holder of its lock.
 pub(crate) struct State {
+    /// What readers without the lock see of all this.
+    pub(crate) view: Arc<View>,
     pub(crate) index: Index,
     pub(crate) log: Log,
     pub(crate) policy: Policy,
@@ -64,11 +67,17 @@ impl State {
         hasher: KeyHasher,
         memory: Arc<Memory>,
         ghosts: Charge,
+        view: Arc<View>,
         number: usize,
     ) -> Self {
         Self {
-            index: Index::new(),
-            log: Log::new(sizes.segment_bytes, sizes.open_segments_max),
+            index: Index::new(Arc::clone(&view)),
+            log: Log::new(
+                Arc::clone(&view),
+                sizes.segment_bytes,
+                sizes.open_segments_max,
+            ),
+            view,
             policy: Policy::new(sizes.ghosts),
             spares: SmallVec::new(),
             namespaces: core::array::from_fn(|db| db as Namespace),
@@ -90,9 +99,16 @@ impl State {
         self.counts = Default::default();
         self.scan = None;
         self.sweep = None;
-        let log = Log::new(self.sizes.segment_bytes, self.sizes.open_segments_max);
+        let index = Index::new(Arc::clone(&self.view));
+        // Readers may still be on their way to what is going to be freed.
+        self.view.sequence().advance();
+        let log = Log::new(
+            Arc::clone(&self.view),
+            self.sizes.segment_bytes,
+            self.sizes.open_segments_max,
+        );
         (
-            core::mem::replace(&mut self.index, Index::new()),
+            core::mem::replace(&mut self.index, index),
             core::mem::replace(&mut self.log, log),
         )
     }
@@ -194,6 +210,7 @@ impl State {
     pub(crate) fn set_epoch(&mut self, now: Millis) {
         if self.index.len() == 0 {
             self.epoch = now;
+            self.view.set_epoch(now);
         }
     }
 }

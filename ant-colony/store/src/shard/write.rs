@@ -5,7 +5,7 @@
 //! nothing else happens.
 
 use super::Shard;
-use super::place::Shape;
+use super::place::{Shape, Splice};
 use super::state::Reason;
 use crate::Millis;
 use crate::entry::{Full, Meta, never_is_none};
@@ -34,14 +34,13 @@ impl Shard<'_> {
         let state = &mut *self.state;
         state.set_epoch(now);
         let found = state.find_live(key, now);
-        if let Some((place, slot)) = found {
-            state.raise(place, slot);
-            if state.overwrite(slot.location(), key, value, meta, now) {
-                return Ok(());
-            }
+        let shape = state.shape(key.bytes.len(), value.len(), meta.expires_at);
+        if let Some((place, slot)) = found
+            && state.replace((place, slot), shape, key, value, meta, now)
+        {
+            return Ok(());
         }
         let (queue, frequency) = state.standing(key, found);
-        let shape = state.shape(key.bytes.len(), value.len(), meta.expires_at);
         let body = match shape {
             Shape::Inline { .. } => Body::Inline {
                 key: key.bytes,
@@ -67,37 +66,41 @@ impl Shard<'_> {
         Ok(())
     }
 
-    /// Changes the length of a value, keeping what fits of its bytes and its expiry, and
-    /// gives it out to be written. New bytes are zero; the value is raw from then on.
+    /// Makes a value `len` bytes long, keeping what fits of its bytes and its expiry, and puts
+    /// `bytes` into it from `offset` on, all at once; other new bytes are zero. The value of
+    /// an absent key is empty. The value is raw from then on.
     /// Values that grow again and again get some room in advance.
     ///
     /// # Errors
     /// [`Full`] if memory cannot be found; the value is unchanged then.
-    pub fn resize(
+    ///
+    /// # Panics
+    /// If `bytes` do not end within `len`.
+    pub fn splice(
         &mut self,
         key: &Key<'_>,
-        new_len: usize,
+        len: usize,
+        offset: usize,
+        bytes: &[u8],
         now: Millis,
-    ) -> Result<Option<&mut [u8]>, Full> {
+    ) -> Result<(), Full> {
+        assert!(
+            bytes.len() <= len && offset <= len - bytes.len(),
+            "{} bytes at {offset} do not lie within {len}",
+            bytes.len()
+        );
+        let splice = Splice { len, offset, bytes };
+        self.state.set_epoch(now);
         let Some((place, slot)) = self.state.find_live(key, now) else {
-            return Ok(None);
+            return self.rewrite(key, splice, None, true, now);
         };
         // Raised first, so that making room hardly takes this very object.
         self.state.raise(place, slot);
-        if !self.state.resize_in_place(slot.location(), new_len) {
-            let expires_at = self.state.expires_at(slot);
-            self.rewrite(key, new_len, expires_at, now)?;
+        if self.state.splice_in_place(slot.location(), splice, now) {
+            return Ok(());
         }
-        let state = &mut *self.state;
-        let Some((_, slot)) = state.find(key) else {
-            return Ok(None);
-        };
-        let at = slot.location();
-        let stamp = state.log.stamp(at).accessed(now, state.epoch);
-        state.log.set_stamp(at, stamp);
-        let header = state.log.header(at).with_flag(Header::RAW);
-        state.log.set_header(at, header);
-        Ok(Some(state.log.value_mut(at)))
+        let expires_at = self.state.expires_at(slot);
+        self.rewrite(key, splice, expires_at, true, now)
     }
 
     /// Sets or removes the end of a key's life; whether there is such a key.
@@ -110,8 +113,8 @@ impl Shard<'_> {
             return true;
         }
         let record = self.state.log.record(slot.location(), self.state.epoch);
-        let len = record.value.len();
-        let moved = self.rewrite(key, len, expires_at, now);
+        let (len, raw) = (record.value.len(), record.header.has(Header::RAW));
+        let moved = self.rewrite(key, Splice::none(len), expires_at, raw, now);
         let Some((_, slot)) = self.state.find(key) else {
             return false;
         };
@@ -134,18 +137,19 @@ impl Shard<'_> {
         true
     }
 
-    /// Writes an object to another place, with a value of `new_len` and an expiry that
-    /// do not fit where it is. If it is evicted while room is made, nothing happens.
+    /// Writes an object to another place, with a value and an expiry that cannot be had where
+    /// it is. If it is evicted while room is made, nothing happens.
     fn rewrite(
         &mut self,
         key: &Key<'_>,
-        new_len: usize,
+        splice: Splice<'_>,
         expires_at: Option<Millis>,
+        raw: bool,
         now: Millis,
     ) -> Result<(), Full> {
-        match self.state.shape(key.bytes.len(), new_len, expires_at) {
-            Shape::Large => self.rewrite_large(key, new_len, expires_at, now),
-            shape => self.rewrite_inline(key, shape, new_len, expires_at, now),
+        match self.state.shape(key.bytes.len(), splice.len, expires_at) {
+            Shape::Large => self.rewrite_large(key, splice, expires_at, raw, now),
+            shape => self.rewrite_inline(key, shape, splice, expires_at, raw, now),
         }
     }
 
@@ -153,29 +157,44 @@ impl Shard<'_> {
         &mut self,
         key: &Key<'_>,
         shape: Shape,
-        new_len: usize,
+        splice: Splice<'_>,
         expires_at: Option<Millis>,
+        raw: bool,
         now: Millis,
     ) -> Result<(), Full> {
-        let words = self.state.with_headroom(shape.words());
         let found = self.state.find(key);
+        let grows = found.is_none_or(|(_, slot)| splice.len > self.state.value_len(slot));
+        let words = if grows {
+            self.state.with_headroom(shape.words())
+        } else {
+            shape.words()
+        };
+        let meta = Meta { expires_at, raw };
+        if let Some(found) = found
+            && self
+                .state
+                .splice_in_hole(found, key, (shape, words), splice, meta, now)
+        {
+            return Ok(());
+        }
         let (queue, frequency) = self.state.standing(key, found);
         let id = self.room(queue, class_of(expires_at, now), words, key.hash, now)?;
         let state = &mut *self.state;
-        let Some((_, slot)) = state.find(key) else {
+        let old = state.find(key).map(|(_, slot)| slot.location());
+        if found.is_some() && old.is_none() {
             return Ok(());
-        };
-        let old = slot.location();
-        let old_header = state.log.header(old);
-        let raw = old_header.has(Header::RAW);
-        let header = state.header(key, shape, words, new_len, raw);
+        }
+        let header = state.header(key, shape, words, splice.len, raw);
         let body = Body::Inline {
             key: key.bytes,
             value: &[],
         };
         let at = state.append(id, header, expires_at, body, now);
-        let kept = old_header.value_len().min(new_len);
-        state.log.copy_value(old, at, kept);
+        if let Some(old) = old {
+            let kept = state.log.header(old).value_len().min(splice.len);
+            state.log.copy_value(old, at, kept);
+        }
+        state.log.patch(at, splice.offset, splice.bytes);
         state.link(key, at, frequency, now);
         Ok(())
     }
@@ -183,19 +202,28 @@ impl Shard<'_> {
     fn rewrite_large(
         &mut self,
         key: &Key<'_>,
-        new_len: usize,
+        splice: Splice<'_>,
         expires_at: Option<Millis>,
+        raw: bool,
         now: Millis,
     ) -> Result<(), Full> {
-        let span = self.growing_span(key.bytes.len() + new_len, now)?;
-        let mut large = Large::new(span, key, new_len);
+        let existed = self.state.find(key).is_some();
+        let span = self.growing_span(key.bytes.len() + splice.len, now)?;
+        let mut large = Large::new(span, key, splice.len);
         let found = self.state.find(key);
-        let Some((_, slot)) = found else {
+        if existed && found.is_none() {
             return Ok(());
-        };
-        if self.state.log.header(slot.location()).has(Header::LARGE) {
-            self.state.fill(&mut large, slot);
-            drop(self.state.log.replace_large(slot.location(), large));
+        }
+        if let Some((_, slot)) = found
+            && self.state.log.header(slot.location()).has(Header::LARGE)
+        {
+            let at = slot.location();
+            self.state.fill(&mut large, found);
+            splice.apply(large.value_mut());
+            drop(self.state.log.replace_large(at, large));
+            let flag = if raw { Header::RAW } else { 0 };
+            let header = self.state.log.header(at).with_flag(flag);
+            self.state.log.set_header(at, header);
             return Ok(());
         }
         let (queue, frequency) = self.state.standing(key, found);
@@ -203,12 +231,13 @@ impl Shard<'_> {
         let words = Shape::Large.words();
         let id = self.room(queue, class, words, key.hash, now)?;
         let state = &mut *self.state;
-        let Some((_, slot)) = state.find(key) else {
+        let found = state.find(key);
+        if existed && found.is_none() {
             return Ok(());
-        };
-        state.fill(&mut large, slot);
-        let raw = state.log.header(slot.location()).has(Header::RAW);
-        let header = state.header(key, Shape::Large, words, new_len, raw);
+        }
+        state.fill(&mut large, found);
+        splice.apply(large.value_mut());
+        let header = state.header(key, Shape::Large, words, splice.len, raw);
         let at = state.append(id, header, expires_at, Body::Large(large), now);
         state.link(key, at, frequency, now);
         Ok(())

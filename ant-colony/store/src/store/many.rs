@@ -18,6 +18,18 @@ pub struct ShardSet<'s> {
     positions: [u8; SHARDS_MAX],
     shards: SmallVec<[Shard<'s>; GUARDS_INLINE]>,
     store: &'s Store,
+    /// Whether readers without locks are kept out.
+    closed: bool,
+}
+
+impl Drop for ShardSet<'_> {
+    fn drop(&mut self) {
+        if self.closed {
+            for shard in &self.shards {
+                shard.state.view.sequence().open();
+            }
+        }
+    }
 }
 
 /// One key's way through [`Store::get_many`].
@@ -70,8 +82,19 @@ impl<'s> ShardSet<'s> {
 }
 
 impl Store {
-    /// Locks the shards of all `keys`, each once, in an order that cannot deadlock.
+    /// Locks the shards of all `keys`, each once, in an order that cannot deadlock. Until the
+    /// set is dropped nobody sees what is changed by way of it, not even who takes no locks.
     pub fn lock_many(&self, keys: &[Key<'_>]) -> ShardSet<'_> {
+        let mut set = self.lock_many_to_read(keys);
+        for shard in &set.shards {
+            shard.state.view.sequence().close();
+        }
+        set.closed = true;
+        set
+    }
+
+    /// [`Store::lock_many`] for who is not going to change anything.
+    pub fn lock_many_to_read(&self, keys: &[Key<'_>]) -> ShardSet<'_> {
         let mut numbers = Numbers::default();
         for key in keys {
             numbers.insert(self.shard_of(key));
@@ -81,6 +104,7 @@ impl Store {
             positions: [0; SHARDS_MAX],
             shards: SmallVec::new(),
             store: self,
+            closed: false,
         };
         for number in numbers.iter() {
             set.positions[number] = set.shards.len() as u8;
@@ -90,19 +114,15 @@ impl Store {
     }
 
     /// Starts loading what look-ups of `keys` will read: first all their buckets, then the
-    /// records that these name. Changes nothing but timing; a shard that is locked at the
-    /// moment is passed over.
+    /// records that these name. Changes nothing but timing, and takes no lock.
     pub fn prefetch(&self, keys: &[Key<'_>]) {
         for key in keys {
-            if let Some(shard) = self.try_lock_shard(self.shard_of(key)) {
-                shard.state.index.prefetch(key.hash);
-            }
+            self.view(key).prefetch(key.hash);
         }
         for key in keys {
-            if let Some(shard) = self.try_lock_shard(self.shard_of(key))
-                && let Some((_, slot)) = shard.state.index.candidate(key.hash)
-            {
-                shard.state.log.prefetch(slot.location());
+            let view = self.view(key);
+            if let Some(slot) = view.candidate(key.hash) {
+                view.prefetch_record(slot.location());
             }
         }
     }
@@ -110,7 +130,7 @@ impl Store {
     /// Looks up the values of all `keys` at one point in time, in order; counts and marks
     /// accesses as [`Shard::get`] does. Their memory is asked for before any of it is read.
     pub fn get_many(&self, keys: &[Key<'_>], now: Millis, mut visit: impl FnMut(Option<&[u8]>)) {
-        let mut set = self.lock_many(keys);
+        let mut set = self.lock_many_to_read(keys);
         let mut lookups: SmallVec<[Lookup; GUARDS_INLINE]> = SmallVec::with_capacity(keys.len());
         for key in keys {
             let shard = set.positions[self.shard_of(key)];

@@ -1,14 +1,16 @@
 //! The store: shards, the budget that they share, and what concerns all of them.
 
 mod many;
+mod read;
 mod remains;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod walk;
 mod whole;
 
 pub use many::ShardSet;
-use remains::Remains;
+pub use read::{Brief, Part};
 
 use crate::config::{Config, ConfigError, DATABASES, Sizes};
 use crate::key::{Key, KeyHasher};
@@ -16,10 +18,13 @@ use crate::lock::Mutex;
 use crate::memory::{Charge, Kind, Memory as Budget};
 use crate::record::{Namespace, Namespaces};
 use crate::shard::{Shard, ShardCell, ShardGuard, State};
+use crate::view::View;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use ant_colony_policy::Policy;
 use core::sync::atomic::AtomicUsize;
+use remains::Remains;
+use tally::Tallies;
 
 /// A bounded store of keys and values, in [`DATABASES`] databases. Any thread may use
 /// any key.
@@ -27,6 +32,8 @@ pub struct Store {
     shared: Shared,
     budget: Arc<Budget>,
     hasher: KeyHasher,
+    /// Look-ups without a lock.
+    tallies: Tallies,
     /// Locked only by whoever holds all shards.
     numbering: Mutex<Numbering>,
     _fixed: Charge,
@@ -46,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) cells: Box<[ShardCell]>,
     /// Freed before anything is evicted.
     pub(crate) remains: Remains,
+    /// What is seen of each without its lock.
+    pub(crate) views: Box<[Arc<View>]>,
 }
 
 impl Store {
@@ -61,13 +70,20 @@ impl Store {
         let budget = Budget::new(config.memory);
         let hasher = KeyHasher::new(config.seed);
         let fixed = budget
-            .charge(Kind::Fixed, sizes.shards * size_of::<ShardCell>())
+            .charge(
+                Kind::Fixed,
+                size_of::<Self>() + sizes.shards * (size_of::<ShardCell>() + size_of::<View>()),
+            )
             .ok_or(too_small)?;
+        let views: Box<[_]> = (0..sizes.shards)
+            .map(|_| Arc::new(View::new(sizes.segment_bytes, &budget)))
+            .collect();
         let cells = (0..sizes.shards)
             .map(|number| {
                 let ghosts = budget.charge(Kind::Ghosts, Policy::bytes(sizes.ghosts))?;
                 let budget = Arc::clone(&budget);
-                let state = State::new(sizes, hasher.clone(), budget, ghosts, number);
+                let view = Arc::clone(&views[number]);
+                let state = State::new(sizes, hasher.clone(), budget, ghosts, view, number);
                 Some(ShardCell {
                     state: Mutex::new(state),
                     footprint: AtomicUsize::new(0),
@@ -78,10 +94,12 @@ impl Store {
         Ok(Self {
             shared: Shared {
                 cells,
+                views,
                 remains: Remains::new(),
             },
             budget,
             hasher,
+            tallies: Tallies::default(),
             numbering: Mutex::new(Numbering {
                 last: DATABASES as Namespace - 1,
                 reserved: core::array::from_fn(|db| db as Namespace),

@@ -9,17 +9,32 @@ use crate::stats::{Memory, Stats};
 use alloc::vec::Vec;
 use ant_colony_policy::Queue;
 
+/// All shards, locked, and closed to readers without locks until this is dropped.
+struct AllShards<'s>(Vec<Shard<'s>>);
+
+impl Drop for AllShards<'_> {
+    fn drop(&mut self) {
+        for shard in &self.0 {
+            shard.state.view.sequence().open();
+        }
+    }
+}
+
 impl Store {
-    fn lock_all(&self) -> Vec<Shard<'_>> {
-        (0..self.shared.cells.len())
-            .map(|number| self.lock_shard(number))
-            .collect()
+    fn close_all(&self) -> AllShards<'_> {
+        let shards = (0..self.shared.cells.len()).map(|number| self.lock_shard(number));
+        let all = AllShards(shards.collect());
+        for shard in &all.0 {
+            shard.state.view.sequence().close();
+        }
+        all
     }
 
     /// Removes all keys of one database, or of all, at one point in time. The memory is
     /// freed afterwards, where it is needed or by [`Store::shrink_step`].
     pub fn flush(&self, db: Option<u8>) {
-        let mut shards = self.lock_all();
+        let mut all = self.close_all();
+        let shards = &mut all.0[..];
         let others_are_empty = db.is_none_or(|db| {
             let others = (0..DATABASES).filter(|&other| other != usize::from(db));
             let mut others =
@@ -27,7 +42,7 @@ impl Store {
             others.all(|counts| counts.keys == 0)
         });
         match db {
-            Some(db) if !others_are_empty => self.forget(usize::from(db), &mut shards),
+            Some(db) if !others_are_empty => self.forget(usize::from(db), shards),
             _ => {
                 let contents = shards.iter_mut().map(|shard| shard.state.take_contents());
                 self.shared.remains.add(contents);
@@ -44,6 +59,7 @@ impl Store {
         let namespace = self.unused_namespace(shards);
         for shard in shards {
             shard.state.namespaces[db] = namespace;
+            shard.state.view.set_namespaces(&shard.state.namespaces);
             shard.state.counts[db] = Counts::default();
             shard.state.sweep = Some(0);
         }
@@ -69,8 +85,9 @@ impl Store {
     /// Exchanges the keys of two databases, at one point in time.
     pub fn swap(&self, a: u8, b: u8) {
         let (a, b) = (usize::from(a), usize::from(b));
-        for shard in &mut self.lock_all() {
+        for shard in &mut self.close_all().0 {
             shard.state.namespaces.swap(a, b);
+            shard.state.view.set_namespaces(&shard.state.namespaces);
             shard.state.counts.swap(a, b);
         }
     }
@@ -127,6 +144,9 @@ impl Store {
         for number in 0..self.shared.cells.len() {
             sum.add(&self.lock_shard(number).state.stats);
         }
+        let (hits, misses) = self.tallies.sum();
+        sum.hits += hits;
+        sum.misses += misses;
         sum
     }
 
@@ -135,5 +155,6 @@ impl Store {
         for number in 0..self.shared.cells.len() {
             self.lock_shard(number).state.stats = Stats::default();
         }
+        self.tallies.reset();
     }
 }

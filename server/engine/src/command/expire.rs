@@ -185,11 +185,7 @@ fn persist(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 fn reply_expiry(ctx: &mut Context<'_>, args: Args<'_>, show: impl Fn(Millis, Millis) -> i64) {
     let key = ctx.key(&args[1]);
     let now = ctx.now_ms();
-    let expiry = ctx
-        .store()
-        .lock(&key)
-        .peek(&key, now)
-        .map(|entry| entry.expires_at);
+    let expiry = ctx.store().brief(&key, now).map(|brief| brief.expires_at);
     ctx.reply().integer(match expiry {
         None => -2,
         Some(None) => -1,

@@ -141,7 +141,19 @@ fn del(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn exists(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    count_keys(ctx, args, |shard, key, now| shard.peek(key, now).is_some());
+    let now = ctx.now_ms();
+    let count = if args.len() == 2 {
+        let key = ctx.key(&args[1]);
+        i64::from(ctx.store().brief(&key, now).is_some())
+    } else {
+        let keys = ctx.keys(args.iter().skip(1));
+        let mut shards = ctx.store().lock_many_to_read(&keys);
+        let exist = keys
+            .iter()
+            .filter(|key| shards.shard(key).peek(key, now).is_some());
+        exist.count() as i64
+    };
+    ctx.reply().integer(count);
     Ok(())
 }
 
@@ -156,7 +168,7 @@ fn touch(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 fn type_of(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let key = ctx.key(&args[1]);
-    let exists = ctx.store().lock(&key).peek(&key, ctx.now_ms()).is_some();
+    let exists = ctx.store().brief(&key, ctx.now_ms()).is_some();
     ctx.reply().simple(if exists { "string" } else { "none" });
     Ok(())
 }

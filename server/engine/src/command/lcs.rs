@@ -86,7 +86,7 @@ fn lcs(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 /// Both values at one instant; a missing key has an empty one.
 fn values(ctx: &Context<'_>, a: &[u8], b: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let keys = [ctx.key(a), ctx.key(b)];
-    let mut shards = ctx.store().lock_many(&keys);
+    let mut shards = ctx.store().lock_many_to_read(&keys);
     let [a, b] = keys.map(|key| {
         ctx.read(shards.shard(&key), &key)
             .map_or_else(Vec::new, |entry| entry.value.to_vec())

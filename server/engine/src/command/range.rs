@@ -65,9 +65,7 @@ fn append(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         }
         Some(old_len) => {
             let len = checked_len(ctx, old_len, tail.len())?;
-            if let Some(value) = shard.resize(&key, len, now)? {
-                value[old_len..].copy_from_slice(tail);
-            }
+            shard.splice(&key, len, old_len, tail, now)?;
             len
         }
     };
@@ -84,9 +82,7 @@ fn checked_len(ctx: &Context<'_>, a: usize, b: usize) -> Result<usize, CommandEr
 
 fn strlen(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let key = ctx.key(&args[1]);
-    let len = ctx
-        .read(&mut ctx.store().lock(&key), &key)
-        .map_or(0, |entry| entry.value.len());
+    let len = ctx.read_brief(&key).map_or(0, |brief| brief.value_len);
     ctx.reply().integer(len as i64);
     Ok(())
 }
@@ -138,20 +134,8 @@ fn setrange(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         return Ok(());
     }
     let end = checked_len(ctx, offset, patch.len())?;
-    if old_len.is_none() {
-        shard.insert(&key, b"", PLAIN, now)?;
-    }
     let len = end.max(old_len.unwrap_or(0));
-    match shard.resize(&key, len, now) {
-        Ok(Some(value)) => value[offset..end].copy_from_slice(patch),
-        Ok(None) => {}
-        Err(full) => {
-            if old_len.is_none() {
-                shard.remove(&key, now);
-            }
-            return Err(full.into());
-        }
-    }
+    shard.splice(&key, len, offset, patch, now)?;
     ctx.reply().integer(len as i64);
     Ok(())
 }

@@ -5,7 +5,7 @@ use hallows_resp::Args;
 
 use super::string_options::{Condition, Expiry, GetexOptions, SetOptions, Unit, deadline};
 use super::{Categories, Flags, Group, KeySpec, Outcome, Spec};
-use crate::context::Context;
+use crate::context::{Context, frame};
 use crate::error::CommandError;
 
 const READ: &[KeySpec] = &[KeySpec::one(1, &["RO", "ACCESS"])];
@@ -151,7 +151,14 @@ fn reply_value(ctx: &mut Context<'_>, shard: &mut Shard, key: &Key<'_>) -> bool 
 
 fn get(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let key = ctx.key(&args[1]);
-    reply_value(ctx, &mut ctx.store().lock(&key), &key);
+    if ctx.session.no_touch {
+        reply_value(ctx, &mut ctx.store().lock(&key), &key);
+        return Ok(());
+    }
+    let (now, protocol) = (ctx.now_ms(), ctx.session.protocol);
+    ctx.store().get_into(&key, now, ctx.out, |out, part| {
+        frame(out, part, protocol);
+    });
     Ok(())
 }
 
@@ -293,7 +300,7 @@ fn mget(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         None => reply.null(),
     };
     if no_touch {
-        let mut shards = store.lock_many(&keys);
+        let mut shards = store.lock_many_to_read(&keys);
         for key in &keys {
             let entry = shards.shard(key).peek(key, now);
             value(entry.map(|entry| entry.value));

@@ -91,7 +91,7 @@ fn an_object_beyond_the_limit_is_refused_and_nothing_is_evicted_for_it() {
     assert_eq!(set_len(&store, "huge", 2 << 20), Err(Full));
     let key = store.key(0, b"key:0000000001");
     assert_eq!(
-        store.lock(&key).resize(&key, 2 << 20, NOW).map(|_| ()),
+        store.lock(&key).splice(&key, 2 << 20, 0, b"", NOW),
         Err(Full)
     );
     assert_eq!(store.len(0), 1_000);
@@ -341,8 +341,8 @@ fn a_value_that_grows_byte_by_byte_moves_rarely() {
         let mut moves = 0;
         for i in 1..=len {
             let mut shard = store.lock(&key);
-            let value = shard.resize(&key, i, NOW).unwrap().unwrap();
-            value[i - 1] = i as u8;
+            shard.splice(&key, i, i - 1, &[i as u8], NOW).unwrap();
+            let value = shard.peek(&key, NOW).unwrap().value;
             moves += usize::from(value.as_ptr() != last);
             last = value.as_ptr();
         }

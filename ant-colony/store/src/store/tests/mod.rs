@@ -3,6 +3,7 @@
 mod bounds;
 mod expiry;
 mod model;
+mod readers;
 mod scanning;
 mod threads;
 

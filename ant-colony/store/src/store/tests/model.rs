@@ -6,9 +6,11 @@
 
 use super::*;
 use crate::config::DATABASES;
+use crate::key::Key;
+use crate::store::Part;
 use std::collections::BTreeMap;
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Object {
     value: Vec<u8>,
     expires_at: Option<Millis>,
@@ -81,7 +83,7 @@ impl Run {
         let id = (db, key.clone());
         match self.random.below(40) {
             0..12 => self.insert(db, &key),
-            12..16 => self.resize(db, &key),
+            12..16 => self.splice(db, &key),
             16..19 => self.set_expiry(db, &key),
             19..23 => {
                 let removed = {
@@ -132,29 +134,45 @@ impl Run {
         }
     }
 
-    fn resize(&mut self, db: u8, key: &[u8]) {
+    fn splice(&mut self, db: u8, key: &[u8]) {
         let id = (db, key.to_vec());
         let grow = self.len();
-        let old_len = self.model.get(&id).map_or(0, |object| object.value.len());
-        let new_len = match self.random.below(3) {
-            0 => old_len / 2,
-            _ => (old_len + grow).min(self.value_len_max * 2),
+        let old = self.model.get(&id).map(|object| object.value.clone());
+        let old_len = old.as_ref().map_or(0, Vec::len);
+        let (len, offset) = match self.random.below(4) {
+            0 => (old_len / 2, self.random.below(old_len / 4 + 1)),
+            1 => ((old_len + grow).min(self.value_len_max * 2), old_len),
+            2 => (old_len, self.random.below(old_len + 1)),
+            _ => ((old_len + grow).min(self.value_len_max * 2), grow / 2),
         };
+        let offset = offset.min(len);
+        let bytes: Vec<u8> = (0..self.random.below(len - offset + 1))
+            .map(|i| (i % 251) as u8)
+            .collect();
         let key = self.store.key(db, key);
         let mut shard = self.store.lock(&key);
-        match shard.resize(&key, new_len, self.now) {
-            Ok(Some(value)) => {
-                let object = self.model.get_mut(&id).unwrap();
-                object.value.resize(new_len, 0);
-                object.raw = true;
-                assert_eq!(value, object.value);
-                if let (Some(to), Some(model)) = (value.last_mut(), object.value.last_mut()) {
-                    (*to, *model) = (7, 7);
-                }
-            }
-            Ok(None) => assert!(!self.exact || !self.model.contains_key(&id)),
-            Err(_) => assert!(!self.exact),
+        let was_there = shard.peek(&key, self.now).is_some();
+        let done = shard.splice(&key, len, offset, &bytes, self.now);
+        if done.is_err() {
+            assert!(!self.exact);
+            return;
         }
+        assert!(was_there == old.is_some() || !self.exact);
+        let mut value = old.filter(|_| was_there).unwrap_or_default();
+        value.resize(len, 0);
+        value[offset..offset + bytes.len()].copy_from_slice(&bytes);
+        if let Some(entry) = shard.peek(&key, self.now) {
+            assert_eq!(entry.value, value);
+            assert!(entry.raw);
+        } else {
+            assert!(!self.exact);
+        }
+        if !was_there {
+            self.model.remove(&id);
+        }
+        let object = self.model.entry(id).or_default();
+        object.value = value;
+        object.raw = true;
     }
 
     fn set_expiry(&mut self, db: u8, key: &[u8]) {
@@ -186,12 +204,17 @@ impl Run {
     fn check(&self, db: u8, key: &[u8], mark: bool) {
         let expected = self.model.get(&(db, key.to_vec()));
         let key = self.store.key(db, key);
+        let read = mark.then(|| self.read(&key));
         let mut shard = self.store.lock(&key);
         let entry = if mark {
             shard.get(&key, self.now)
         } else {
             shard.peek(&key, self.now)
         };
+        if let Some(read) = read {
+            let shown = entry.map(|entry| (entry.value.to_vec(), entry.expires_at));
+            assert_eq!(read, shown, "the reader without a lock");
+        }
         let Some(entry) = entry else {
             assert!(!self.exact || expected.is_none(), "{key:?} is missing");
             return;
@@ -202,6 +225,27 @@ impl Run {
             raw: entry.raw,
         };
         assert_eq!(Some(&shown), expected, "{:?}", key.bytes());
+    }
+
+    /// What a reader without a lock sees, in both of its ways.
+    fn read(&self, key: &Key<'_>) -> Option<(Vec<u8>, Option<Millis>)> {
+        let brief = self.store.brief(key, self.now);
+        let mut out = std::vec![1, 2, 3];
+        let hit = self.store.get_into(key, self.now, &mut out, |out, part| {
+            assert_eq!(part == Part::Absent, brief.is_none());
+            assert_eq!(out.len() > 3, part == Part::After && !out[3..].is_empty());
+        });
+        assert_eq!((hit, &out[..3]), (brief.is_some(), &[1, 2, 3][..]));
+        let mut both = Vec::new();
+        let mut lens = Vec::new();
+        let keys = [*key, *key];
+        self.store
+            .get_each_into(&keys, self.now, &mut both, |_, part| lens.push(part));
+        assert_eq!(both, [&out[3..], &out[3..]].concat());
+        let brief = brief?;
+        let parts = [Part::Before(brief.value_len), Part::After];
+        assert_eq!(lens, [parts, parts].concat());
+        Some((out.split_off(3), brief.expires_at))
     }
 
     fn check_all(&mut self) {
