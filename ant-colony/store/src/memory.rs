@@ -18,6 +18,10 @@ use core::ptr::NonNull;
 use core::slice;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
+/// How often pages of which too many are kept go back for the sake of one span: others may take what
+/// that frees, and a limit that was lowered is not one caller's business.
+const PURGES_MAX: usize = 4;
+
 /// What a charge pays for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -159,8 +163,9 @@ impl Memory {
 
     fn fresh(&self, kind: Kind, pages: usize, keep: usize) -> Option<Block> {
         let cost = pages + kind.bookkeeping();
+        let mut purges = 0..PURGES_MAX;
         while !self.reserve(cost) {
-            if self.purge_surplus(cost) > 0 {
+            if purges.next().is_some() && self.purge_surplus(cost) > 0 {
                 continue;
             }
             if self.used_by(Kind::Kept) < cost.saturating_mul(keep) || self.purge(cost) == 0 {

@@ -94,8 +94,8 @@ impl Engine {
     }
 
     /// Does a bounded piece of background work: removes expired keys near
-    /// `shard_hint`, and gives memory back after the limit was lowered. Returns
-    /// whether there is more to do at once.
+    /// `shard_hint`, and gives some memory back. Returns whether there is more to expire there at
+    /// once.
     pub fn maintain(&self, shard_hint: usize, now: Now, budget: usize) -> bool {
         self.rates.sample(now, &self.stats, &self.store);
         let expiring = self.settings.active_expire()
@@ -103,7 +103,13 @@ impl Engine {
                 .store
                 .expire_step(shard_hint, now.unix_ms(), budget)
                 .more;
-        let shrinking = self.store.shrink_step(now.unix_ms());
-        expiring || shrinking
+        self.shrink(now);
+        expiring
+    }
+
+    /// Gives back some of the memory that was flushed or freed, or that a lowered limit no longer
+    /// allows. Returns whether there is more.
+    pub fn shrink(&self, now: Now) -> bool {
+        self.store.shrink_step(now.unix_ms())
     }
 }

@@ -112,7 +112,11 @@ impl Pages {
     /// be kept; answers how many.
     pub(crate) fn purge_surplus(&self, bytes: usize) -> usize {
         let purged = self.large.lock().purge_surplus(bytes);
-        purged + self.dense.lock().purge_surplus(bytes - purged)
+        purged
+            + self
+                .dense
+                .lock()
+                .purge_surplus(bytes.saturating_sub(purged))
     }
 
     /// Gives at least `bytes` of freed pages back to the system, if so many are kept;

@@ -15,11 +15,11 @@ use crate::pages::PAGE_BYTES;
 use ant_colony_policy::{Policy, Queue};
 use core::sync::atomic::Ordering::Relaxed;
 
-/// Rounds without gain for each step of pressure. A segment whose survivors fill another is no reason
-/// to keep less yet: the next ones may not be as popular.
+/// Rounds without gain for each step of pressure, where one segment is wanted. A segment whose
+/// survivors fill another is no reason to keep less yet: the next ones may not be as popular.
 const ROUNDS_PER_PRESSURE: u8 = 4;
-/// Rounds without gain after which an insert gives up.
-const FRUITLESS_MAX: u8 = ROUNDS_PER_PRESSURE * (Policy::PRESSURE_MAX + 1) + 1;
+/// Rounds without gain at full pressure after which an insert gives up.
+const HOPELESS_ROUNDS: u8 = 5;
 /// Rounds of eviction that any insert may make.
 const ROUNDS_MIN: usize = 40;
 /// Attempts to get room in the log and in the index at the same time.
@@ -32,6 +32,8 @@ const KEPT_FACTOR: usize = 4;
 struct Effort {
     /// Rounds since the last one that freed something.
     fruitless: u8,
+    /// Rounds without gain for each step of pressure.
+    patience: u8,
     /// Rounds that may follow. What one thread frees another may take.
     rounds_left: usize,
 }
@@ -41,6 +43,12 @@ impl Effort {
     fn towards(goal: usize, segment_bytes: usize) -> Self {
         Self {
             fruitless: 0,
+            // Who needs many segments cannot be patient for each of them.
+            patience: if goal > segment_bytes {
+                1
+            } else {
+                ROUNDS_PER_PRESSURE
+            },
             rounds_left: ROUNDS_MIN + 4 * (goal / segment_bytes),
         }
     }
@@ -49,11 +57,12 @@ impl Effort {
     fn goes_on(&mut self, freed: usize) -> bool {
         self.fruitless = if freed == 0 { self.fruitless + 1 } else { 0 };
         self.rounds_left = self.rounds_left.saturating_sub(1);
-        self.fruitless < FRUITLESS_MAX && self.rounds_left > 0
+        let most = self.patience * (Policy::PRESSURE_MAX + 1) + HOPELESS_ROUNDS;
+        self.fruitless < most && self.rounds_left > 0
     }
 
     fn pressure(&self) -> u8 {
-        self.fruitless.saturating_sub(1) / ROUNDS_PER_PRESSURE
+        (self.fruitless.saturating_sub(1) / self.patience).min(Policy::PRESSURE_MAX)
     }
 }
 
@@ -258,6 +267,7 @@ mod tests {
         let rounds = core::iter::from_fn(|| effort.goes_on(0).then(|| effort.pressure()));
         let pressures: Vec<u8> = rounds.collect();
         let expected = (0..=Policy::PRESSURE_MAX).flat_map(|pressure| [pressure; 4]);
+        let expected = expected.chain([Policy::PRESSURE_MAX; 4]);
         assert!(expected.eq(pressures.iter().copied()), "{pressures:?}");
         assert!(pressures.len() < ROUNDS_MIN);
     }

@@ -7,7 +7,16 @@
 use crate::index::Index;
 use crate::lock::Mutex;
 use crate::log::Log;
+use crate::memory::Span;
 use alloc::vec::Vec;
+
+/// What is dropped at a time, while nobody has to wait for it.
+enum Piece {
+    Memory(Span),
+    /// Nothing is left but tables.
+    #[expect(dead_code, reason = "it is only dropped")]
+    Empty(Index, Log),
+}
 
 /// Contents of shards that no key leads to any more.
 pub(crate) struct Remains(Mutex<Vec<(Index, Log)>>);
@@ -23,18 +32,26 @@ impl Remains {
         self.0.lock().extend(some);
     }
 
-    /// Frees about `bytes`, if there are so many; answers how many.
+    /// Frees about `bytes`, if there are so many; answers how many. Others may do so meanwhile.
     pub(crate) fn free(&self, bytes: usize) -> usize {
-        let mut contents = self.0.lock();
         let mut freed = 0;
         while freed < bytes
-            && let Some((index, log)) = contents.last_mut()
+            && let Some(piece) = self.take()
         {
-            match log.pop_span().or_else(|| index.pop_span()) {
-                Some(span) => freed += span.cost(),
-                None => drop(contents.pop()),
-            }
+            freed += match piece {
+                Piece::Memory(span) => span.cost(),
+                Piece::Empty(..) => 0,
+            };
         }
         freed
+    }
+
+    fn take(&self) -> Option<Piece> {
+        let mut contents = self.0.lock();
+        let (index, log) = contents.last_mut()?;
+        match log.pop_span().or_else(|| index.pop_span()) {
+            Some(span) => Some(Piece::Memory(span)),
+            None => contents.pop().map(|(index, log)| Piece::Empty(index, log)),
+        }
     }
 }

@@ -65,7 +65,7 @@ fn limit_client_memory(worker: &Worker) {
 }
 
 /// Removes expired keys in this worker's share of the store, and gives memory
-/// back after the limit was lowered, for at most `budget_us`.
+/// back after the limit was lowered or much was freed, for at most `budget_us`.
 async fn maintain(worker: &Worker, index: usize, workers: usize, budget_us: u64) {
     let engine = &worker.shared.engine;
     let started_us = clock::now().mono_us;
@@ -78,6 +78,9 @@ async fn maintain(worker: &Worker, index: usize, workers: usize, budget_us: u64)
         if !engine.maintain(shard, now, STEP_BUDGET) {
             shard += workers;
         }
+        beehive::yield_now().await;
+    }
+    while clock::now().mono_us - started_us <= budget_us && engine.shrink(clock::now()) {
         beehive::yield_now().await;
     }
 }

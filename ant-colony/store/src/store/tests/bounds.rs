@@ -128,6 +128,46 @@ fn a_huge_object_takes_its_memory_from_all_shards() {
 }
 
 #[test]
+fn popular_objects_make_room_for_large_ones() {
+    let store = store(32 << 20, 1);
+    let touch_all = |names: core::ops::Range<usize>| {
+        for i in names {
+            let text = name(i);
+            let key = store.key(0, text.as_bytes());
+            for _ in 0..4 {
+                store.lock(&key).touch(&key, NOW);
+            }
+        }
+    };
+    for i in 0..300_000 {
+        set_len(&store, &name(i), 64).unwrap();
+        touch_all(i..i + 1);
+    }
+    touch_all(0..300_000);
+    let evicted = store.stats().evicted;
+    assert!(evicted > 0);
+    for i in 0..20 {
+        set_len(&store, &std::format!("large:{i}"), 1 << 20).unwrap();
+    }
+    store.audit();
+}
+
+#[test]
+fn what_a_large_object_leaves_serves_small_ones_step_by_step() {
+    let store = store(64 << 20, 1);
+    set_len(&store, "large", 16 << 20).unwrap();
+    for i in 0..250_000 {
+        set_len(&store, &name(i), 100).unwrap();
+    }
+    let key = store.key(0, b"large");
+    let _ = store.lock(&key).remove(&key, NOW);
+    for i in 250_000..500_000 {
+        set_len(&store, &name(i), 100).unwrap();
+    }
+    store.audit();
+}
+
+#[test]
 fn tiny_objects_in_place_of_large_ones_find_room_for_their_index() {
     let store = store(4 << 20, 1);
     for i in 0..2_000 {
