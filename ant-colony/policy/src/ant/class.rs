@@ -18,7 +18,7 @@ pub(crate) struct Class(u16);
 /// How finely objects are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Detail {
-    /// By count and last interval: 39 classes, of which the tables stay in the first cache level.
+    /// By count and mean interval: 39 classes, of which the tables stay in the first cache level.
     Lean,
     /// Also by the interval before the last and by what was asked for lately: 592 classes.
     Full,
