@@ -40,7 +40,9 @@ unsafe impl lock_api::RawMutex for Raw {
 
     #[inline]
     unsafe fn unlock(&self, _guard: GuardSend) {
-        self.locked.store(false, Ordering::Release);
+        // A read-modify-write, not a store, which might be seen only after what the thread reads
+        // next without a lock.
+        self.locked.swap(false, Ordering::Release);
     }
 
     fn is_locked(&self) -> bool {

@@ -5,13 +5,9 @@ use crate::Millis;
 use crate::index::Slot;
 use crate::key::Key;
 use crate::record::{Stamp, is_expired};
-use crate::view::{Epoch, Seen, Sought, TRIES, View};
+use crate::view::{Seen, Sought, TRIES, View};
 use alloc::vec::Vec;
 use ant_colony_policy::Frequency;
-use smallvec::SmallVec;
-
-/// Look-ups of an ordinary batch are kept without allocation.
-const BATCH_INLINE: usize = 32;
 
 /// What is to be written around a value, or in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,12 +27,6 @@ pub struct Brief {
     pub value_len: usize,
     /// Last millisecond of the object's life, if it has one.
     pub expires_at: Option<Millis>,
-}
-
-/// One key's way through a batch.
-struct Lookup {
-    begun: Option<Epoch>,
-    candidate: Option<Slot>,
 }
 
 /// Whether a look-up is an access, that is counted and marked.
@@ -65,7 +55,8 @@ impl Store {
     ///
     /// Takes no lock, unless the value is a large object, several keys of the shard are being
     /// changed together, or writers get in between again and again. So `frame` may be asked for
-    /// [`Part::Before`] several times, each time with `out` as it was.
+    /// [`Part::Before`] several times, each time with `out` as it was. The caller must not hold
+    /// the lock of a shard.
     pub fn get_into(
         &self,
         key: &Key<'_>,
@@ -73,15 +64,14 @@ impl Store {
         out: &mut Vec<u8>,
         mut frame: impl FnMut(&mut Vec<u8>, Part),
     ) -> bool {
-        let view = self.view(key);
-        let begun = view.sequence().begin();
-        let hit = self.append(key, begun, None, now, out, &mut frame);
+        let hit = self.append(key, now, out, &mut frame);
         self.tallies.add(u64::from(hit), u64::from(!hit));
         hit
     }
 
-    /// [`Store::get_into`] for each of `keys`, in order, each at a time of its own. Their memory
-    /// is asked for before any of it is read.
+    /// [`Store::get_into`] for each of `keys`, one after the other, each at a time of its own. Their
+    /// memory is asked for before any of it is read; nothing that is met then is kept, as a look-up
+    /// may not be older than the one before it.
     pub fn get_each_into(
         &self,
         keys: &[Key<'_>],
@@ -89,23 +79,10 @@ impl Store {
         out: &mut Vec<u8>,
         mut frame: impl FnMut(&mut Vec<u8>, Part),
     ) {
-        for key in keys {
-            self.view(key).prefetch(key.hash);
-        }
-        let mut lookups: SmallVec<[Lookup; BATCH_INLINE]> = SmallVec::with_capacity(keys.len());
-        for key in keys {
-            let view = self.view(key);
-            let begun = view.sequence().begin();
-            let candidate = view.candidate(key.hash);
-            if let Some(slot) = candidate {
-                view.prefetch_record(slot.location());
-            }
-            lookups.push(Lookup { begun, candidate });
-        }
+        self.prefetch(keys);
         let mut hits = 0;
-        for (key, lookup) in keys.iter().zip(&lookups) {
-            let hit = self.append(key, lookup.begun, lookup.candidate, now, out, &mut frame);
-            hits += u64::from(hit);
+        for key in keys {
+            hits += u64::from(self.append(key, now, out, &mut frame));
         }
         self.tallies.add(hits, keys.len() as u64 - hits);
     }
@@ -125,12 +102,11 @@ impl Store {
     }
 
     fn look_at(&self, key: &Key<'_>, trace: Trace, now: Millis) -> Option<Brief> {
-        let begun = self.view(key).sequence().begin();
         let read = |sought: &Sought<'_>, expires_at| Brief {
             value_len: sought.value_len(),
             expires_at,
         };
-        match self.attempts(key, begun, None, now, read) {
+        match self.attempts(key, now, read) {
             Some(finding) => self.conclude(key, finding, trace, now),
             None => {
                 let mut shard = self.lock(key);
@@ -150,8 +126,6 @@ impl Store {
     fn append(
         &self,
         key: &Key<'_>,
-        begun: Option<Epoch>,
-        candidate: Option<Slot>,
         now: Millis,
         out: &mut Vec<u8>,
         frame: &mut impl FnMut(&mut Vec<u8>, Part),
@@ -163,7 +137,7 @@ impl Store {
             frame(out, Part::Before(sought.value_len()));
             sought.append_value(out);
         };
-        let finding = self.attempts(key, begun, candidate, now, read);
+        let finding = self.attempts(key, now, read);
         let hit = match finding {
             Some(finding) => self.conclude(key, finding, Trace::Leave, now).is_some(),
             None => {
@@ -204,16 +178,13 @@ impl Store {
     fn attempts<T>(
         &self,
         key: &Key<'_>,
-        begun: Option<Epoch>,
-        candidate: Option<Slot>,
         now: Millis,
         mut read: impl FnMut(&Sought<'_>, Option<Millis>) -> T,
     ) -> Option<Finding<T>> {
         let view = self.view(key);
-        let mut begun = begun?;
-        let mut seen = view.seek(key, candidate);
         for _ in 0..TRIES {
-            let finding = match seen {
+            let begun = view.sequence().begin()?;
+            let finding = match view.search(key) {
                 Seen::Absent => Some(Finding::Absent),
                 Seen::Record(sought) => Some(examine(&sought, view, now, &mut read)),
                 Seen::Locked => None,
@@ -221,8 +192,6 @@ impl Store {
             if view.sequence().is_still(begun) {
                 return finding;
             }
-            begun = view.sequence().begin()?;
-            seen = view.search(key);
         }
         None
     }

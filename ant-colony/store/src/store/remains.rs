@@ -8,6 +8,7 @@ use crate::index::Index;
 use crate::lock::Mutex;
 use crate::log::Log;
 use crate::memory::Span;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// What is dropped at a time, while nobody has to wait for it.
@@ -15,7 +16,7 @@ enum Piece {
     Memory(Span),
     /// Nothing is left but tables.
     #[expect(dead_code, reason = "it is only dropped")]
-    Empty(Index, Log),
+    Empty(Box<(Index, Log)>),
 }
 
 /// Contents of shards that no key leads to any more.
@@ -51,7 +52,7 @@ impl Remains {
         let (index, log) = contents.last_mut()?;
         match log.pop_span().or_else(|| index.pop_span()) {
             Some(span) => Some(Piece::Memory(span)),
-            None => contents.pop().map(|(index, log)| Piece::Empty(index, log)),
+            None => contents.pop().map(|tables| Piece::Empty(Box::new(tables))),
         }
     }
 }

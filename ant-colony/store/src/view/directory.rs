@@ -127,13 +127,13 @@ impl Directory {
     /// All blocks of the directory have at least `words` words.
     #[inline]
     pub(crate) unsafe fn block(&self, number: usize, words: usize) -> Option<&[AtomicU64]> {
-        let start = self.entry(number)?.load(Ordering::Relaxed);
+        let start = self.entry(number)?.load(Ordering::Acquire);
         if start.is_null() {
             return None;
         }
         // SAFETY: 1. Dense memory of so many words starts there, as the caller warrants; it
         // stays readable as long as the memory of the view's tables lives. 2. It is
-        // initialised and aligned to pages. 3. It is only written by atomic stores, whoever
+        // initialised, which the load acquires, and aligned to pages. 3. It is only written by atomic stores, whoever
         // owns it.
         Some(unsafe { slice::from_raw_parts(start, words) })
     }

@@ -78,7 +78,7 @@ mod protocol;
 mod seek;
 
 pub(crate) use copy::Cells;
-pub(crate) use protocol::{Epoch, Sequence, fill, publish, renew};
+pub(crate) use protocol::{Sequence, fill, publish, renew};
 pub(crate) use seek::{Seen, Sought};
 
 use crate::Millis;

@@ -8,10 +8,17 @@
 //! | writer | [`Sequence::advance`] | releases: who begins after it finds what was published before |
 //! | writer | … then a fence | who meets what is stored from here on finds the sequence advanced |
 //! | writer | [`fill`] | relaxed: covered by that fence, and by the word that is published later |
-//! | reader | [`Sequence::begin`] | acquires what was published before the last advance |
+//! | writer | [`Sequence::close`] | a fence after it: who meets what is stored from here on finds the shard closed |
+//! | writer | unlocks the shard | a full barrier: its stores are seen before what it reads next |
+//! | reader | [`Sequence::begin`] | acquires what was published before the last advance; not before own earlier writes |
 //! | reader | [`follow`] | acquires what the word leads to |
 //! | reader | [`look`] | relaxed: covered by the words that were followed |
 //! | reader | [`Sequence::is_still`] | a fence first: what was met above may be newer than the sequence |
+//!
+//! Two threads that each write one key and then read the other's must not both read what was before:
+//! that the unlocking is a read-modify-write, and that `begin` is sequentially consistent, forbids it on
+//! the processors that there are (x86, Arm), by how these map to instructions. The language's own model
+//! asks for a fence on both sides, which each look-up would pay for.
 
 use super::atomic::{AtomicU64, Ordering, fence};
 
@@ -37,7 +44,7 @@ impl Sequence {
     /// A reader begins; it must take the lock if the shard is closed.
     #[inline]
     pub(crate) fn begin(&self) -> Option<Epoch> {
-        let now = self.0.load(Ordering::Acquire);
+        let now = self.0.load(Ordering::SeqCst);
         (now & CLOSED == 0).then_some(Epoch(now))
     }
 
@@ -61,6 +68,7 @@ impl Sequence {
     pub(crate) fn close(&self) {
         let now = self.0.load(Ordering::Relaxed);
         self.0.store(now | CLOSED, Ordering::Relaxed);
+        renew();
     }
 
     /// All changes that belong together are made.

@@ -90,15 +90,6 @@ impl View {
             .find_map(|line| crate::index::matching(&load(&lines[line]), hash, line).next())
     }
 
-    /// Searches for a key that probably is at `candidate`.
-    #[inline]
-    pub(crate) fn seek(&self, key: &Key<'_>, candidate: Option<Slot>) -> Seen<'_> {
-        match candidate.map(|slot| self.examine(slot, key)) {
-            Some(Some(seen)) => seen,
-            _ => self.search(key),
-        }
-    }
-
     /// Searches for a key.
     #[inline]
     pub(crate) fn search(&self, key: &Key<'_>) -> Seen<'_> {

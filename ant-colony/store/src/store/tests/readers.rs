@@ -208,3 +208,19 @@ fn what_is_written_together_is_seen_together_without_locks() {
         });
     });
 }
+
+#[test]
+fn no_read_of_a_batch_is_older_than_the_one_before_it() {
+    let store = store(4 << 20, 1);
+    assert!(set(&store, "c", b"0") && set(&store, "b", b"1"));
+    let keys = ["c", "a", "b"].map(|name| store.key(0, name.as_bytes()));
+    let mut out = Vec::new();
+    let mut changed = false;
+    store.get_each_into(&keys, NOW, &mut out, |_, part| {
+        if part == Part::Before(1) && !changed {
+            changed = true;
+            assert!(set(&store, "b", b"2") && set(&store, "a", b"2"));
+        }
+    });
+    assert_eq!(out, b"022");
+}
