@@ -173,7 +173,6 @@ fn more_entries_can_be_read_at_once_than_a_thread_has_hazard_slots() {
 #[test]
 fn what_was_taken_can_be_read_until_it_is_retired_and_by_its_own_map_only() {
     let (mut writer, reader) = slab_map(&Hazards::new());
-    let (mut stranger, _) = slab_map(&Hazards::new());
     set(&mut writer, 1, "one".to_owned());
     let take = |writer: &mut Writer<u64, String>, key| -> Option<Taken<u64, String>> {
         let slot = slot(writer, key)?;
@@ -184,11 +183,21 @@ fn what_was_taken_can_be_read_until_it_is_retired_and_by_its_own_map_only() {
     (2..1_000).for_each(|key| set(&mut writer, key, key.to_string()));
     assert_eq!((*taken.key(), taken.value().as_str()), (1, "one"));
     writer.retire(taken);
-    let taken = take(&mut writer, 2).expect("there");
-    set(&mut stranger, 2, String::new());
+}
+
+#[test]
+fn what_was_taken_is_refused_by_another_map() {
+    // What is refused stays where it is for good, so it owns nothing here.
+    let (mut writer, reader) = slab_map(&Hazards::new());
+    let (mut stranger, _) = slab_map::<u64, u64>(&Hazards::new());
+    set(&mut writer, 2, 2);
+    set(&mut stranger, 2, 2);
+    let known = slot(&writer, 2).expect("there");
+    let taken = writer.take(hash(2), known).expect("there");
     let retired = catch_unwind(AssertUnwindSafe(|| stranger.retire(taken)));
     assert!(retired.is_err());
-    assert_eq!(take(&mut writer, 2).map(|_| ()), None);
+    assert_eq!(find(&reader, 2), None);
+    assert_eq!((writer.len(), stranger.len()), (0, 1));
 }
 
 #[test]
