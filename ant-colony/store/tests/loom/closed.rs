@@ -27,7 +27,7 @@ fn who_has_seen_one_of_two_changes_sees_the_other() {
         }
         for shard in &shards {
             shard.records[1].write(1, 11);
-            publish(&shard.slots[0], 2);
+            fill(&shard.slots[0], 2);
         }
         for shard in &shards {
             shard.sequence.open();

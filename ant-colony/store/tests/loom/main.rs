@@ -2,7 +2,8 @@
 //!
 //! The orders of memory are the store's own: `protocol` is its file, with loom's atomics. What is
 //! modelled is where they are used: a slot, the record that it names, and what happens to them.
-//! Each ordering in `protocol` is needed: weakened, it makes a model fail.
+//! Each ordering in `protocol` is needed: weakened, it makes a model fail. But that `begin` is more
+//! than an acquire is for what processors do between a lock and a load, which loom does not know.
 //!
 //! ```text
 //! cargo test --profile verify -p ant-colony-store --features loom --test loom
@@ -127,6 +128,19 @@ impl Shard {
         }
         None
     }
+}
+
+/// A thread that looks key 1 up, and checks what it finds if it is content.
+fn reader(
+    shard: &Arc<Shard>,
+    check: impl FnOnce(Found) + Send + 'static,
+) -> thread::JoinHandle<()> {
+    let shard = Arc::clone(shard);
+    thread::spawn(move || {
+        if let Some(found) = shard.read(1) {
+            check(found);
+        }
+    })
 }
 
 /// Explores what `run` may do.

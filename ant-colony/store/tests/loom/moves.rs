@@ -11,13 +11,8 @@ fn a_slot_that_fills_a_gap_is_always_found() {
         publish(&shard.slots[0], 0);
         publish(&shard.slots[1], 1);
         publish(&shard.root, 2);
-        let reader = thread::spawn({
-            let shard = Arc::clone(&shard);
-            move || {
-                if let Some(found) = shard.read(1) {
-                    assert_eq!(found, Some(vec![10]));
-                }
-            }
+        let reader = reader(&shard, |found| {
+            assert_eq!(found, Some(vec![10]));
         });
         publish(&shard.slots[0], 1);
         shard.sequence.advance();
@@ -31,13 +26,8 @@ fn a_slot_that_fills_a_gap_is_always_found() {
 fn a_slot_that_is_split_off_and_merged_back_is_always_found() {
     model(|| {
         let shard = Shard::new();
-        let reader = thread::spawn({
-            let shard = Arc::clone(&shard);
-            move || {
-                if let Some(found) = shard.read(1) {
-                    assert_eq!(found, Some(vec![10]));
-                }
-            }
+        let reader = reader(&shard, |found| {
+            assert_eq!(found, Some(vec![10]));
         });
         publish(&shard.slots[1], 1);
         publish(&shard.root, 2);
@@ -59,13 +49,8 @@ fn a_new_bucket_is_empty_or_filled_and_never_what_it_was_before() {
         // The second bucket was another's, and names a record that is none of this chain.
         publish(&shard.slots[0], 0);
         publish(&shard.slots[1], 1);
-        let reader = thread::spawn({
-            let shard = Arc::clone(&shard);
-            move || {
-                if let Some(found) = shard.read(1) {
-                    assert_eq!(found, None);
-                }
-            }
+        let reader = reader(&shard, |found| {
+            assert_eq!(found, None);
         });
         fill(&shard.slots[1], 0);
         publish(&shard.root, 2);

@@ -8,16 +8,11 @@ use super::*;
 fn a_value_is_the_old_or_the_new_one_while_places_are_used_again() {
     model(|| {
         let shard = Shard::new();
-        let reader = thread::spawn({
-            let shard = Arc::clone(&shard);
-            move || {
-                if let Some(found) = shard.read(1) {
-                    assert!(
-                        found == Some(vec![10]) || found == Some(vec![11]),
-                        "{found:?}"
-                    );
-                }
-            }
+        let reader = reader(&shard, |found| {
+            assert!(
+                found == Some(vec![10]) || found == Some(vec![11]),
+                "{found:?}"
+            );
         });
         shard.records[1].write(1, 11);
         publish(&shard.slots[0], 2);
@@ -63,24 +58,21 @@ fn a_place_that_comes_back_shows_no_older_value() {
 fn memory_that_went_to_another_shard_is_not_taken_for_a_value() {
     model(|| {
         let shard = Shard::new();
-        let (reader, next_owner) = {
-            let (shard, other) = (Arc::clone(&shard), Arc::clone(&shard));
-            let reader = move || {
-                if let Some(found) = shard.read(1) {
-                    assert!(found == Some(vec![10]) || found.is_none(), "{found:?}");
-                }
-            };
-            let next_owner = move || {
-                let given = other.lock.lock().unwrap();
-                if look(&other.slots[1]) == 9 {
+        let next_owner = thread::spawn({
+            let shard = Arc::clone(&shard);
+            move || {
+                let given = shard.lock.lock().unwrap();
+                if look(&shard.slots[1]) == 9 {
                     protocol::renew();
                     // A value that looks like a record of the key.
-                    fill(&other.records[0].words[0], 99);
+                    fill(&shard.records[0].words[0], 99);
                 }
                 drop(given);
-            };
-            (thread::spawn(reader), thread::spawn(next_owner))
-        };
+            }
+        });
+        let reader = reader(&shard, |found| {
+            assert!(found == Some(vec![10]) || found.is_none(), "{found:?}");
+        });
         let give = shard.lock.lock().unwrap();
         publish(&shard.slots[0], 0);
         shard.sequence.advance();
@@ -97,16 +89,11 @@ fn memory_that_went_to_another_shard_is_not_taken_for_a_value() {
 fn a_value_that_grows_is_seen_with_what_it_grew_by() {
     model(|| {
         let shard = Shard::new();
-        let reader = thread::spawn({
-            let shard = Arc::clone(&shard);
-            move || {
-                if let Some(found) = shard.read(1) {
-                    assert!(
-                        found == Some(vec![10]) || found == Some(vec![10, 7]),
-                        "{found:?}"
-                    );
-                }
-            }
+        let reader = reader(&shard, |found| {
+            assert!(
+                found == Some(vec![10]) || found == Some(vec![10, 7]),
+                "{found:?}"
+            );
         });
         fill(&shard.records[0].words[1], 7);
         publish(&shard.records[0].header, header(1, 2));
