@@ -2,8 +2,6 @@
 
 #![cfg(not(any(feature = "loom", feature = "shuttle")))]
 
-#[path = "map/hashed.rs"]
-mod hashed;
 #[path = "linearize/mod.rs"]
 mod linearize;
 #[path = "map/memory.rs"]

@@ -153,7 +153,6 @@ mod batch;
 mod bucket;
 mod count;
 mod grow;
-mod hashed;
 mod layout;
 mod overflow;
 #[cfg(all(
@@ -185,7 +184,6 @@ use core::marker::PhantomData;
 use self::bucket::Locked;
 use self::count::Count;
 use self::grow::{GROW_EVERY, buckets_for};
-pub use self::hashed::Taken;
 pub use self::layout::{Boxed, Inline, Layout, Word};
 use self::layout::{Entry, Find};
 pub(crate) use self::prefetch::prefetch;

@@ -1,7 +1,8 @@
-//! Every interleaving of small programs, one file per structure.
+//! Every interleaving of small programs, one file per structure, and `guarded` for those of maps.
 
 mod admission;
 mod deque;
+mod guarded;
 mod latest;
 mod map;
 mod mpmc;

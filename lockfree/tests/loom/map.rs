@@ -3,14 +3,11 @@
 //! and each insertion may split a bucket.
 
 mod batch;
-mod hashed;
+mod boxes;
 
 use std::hash::{BuildHasherDefault, Hasher};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use hallows_lockfree::map::{Map, WordMap};
-use loom::alloc::Track;
-use loom::cell::UnsafeCell;
+use hallows_lockfree::map::WordMap;
 use loom::sync::Arc;
 use loom::sync::atomic::{Ordering::SeqCst, fence};
 use loom::thread;
@@ -35,37 +32,6 @@ impl Hasher for Identity {
 
 type Hash = BuildHasherDefault<Identity>;
 type Words = WordMap<u64, u64, Hash>;
-type Boxes = Map<u64, Guarded, Hash>;
-
-/// A value that lets loom see if it is leaked, or dropped while it is read.
-struct Guarded {
-    value: UnsafeCell<u64>,
-    _leak: Track<()>,
-}
-
-impl Guarded {
-    fn new(value: u64) -> Self {
-        Self {
-            value: UnsafeCell::new(value),
-            _leak: Track::new(()),
-        }
-    }
-
-    fn get(&self) -> u64 {
-        // SAFETY: loom reports it if somebody writes at the same time.
-        self.value.with(|value| unsafe { *value })
-    }
-}
-
-// SAFETY: the cell is written only by drop; that this is not at the same time is what loom checks.
-unsafe impl Sync for Guarded {}
-
-impl Drop for Guarded {
-    fn drop(&mut self) {
-        // SAFETY: as above.
-        self.value.with_mut(|value| unsafe { *value = u64::MAX });
-    }
-}
 
 fn check(bound: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
@@ -79,26 +45,6 @@ fn words<const N: usize>(keys: [u64; N]) -> Arc<Words> {
     let map = Words::with_hasher(Hash::default());
     for key in keys {
         assert_eq!(map.insert(key, key), None);
-    }
-    Arc::new(map)
-}
-
-fn put(map: &Boxes, key: u64, value: u64) -> Option<u64> {
-    map.insert_with(key, Guarded::new(value), |old| old.map(Guarded::get))
-}
-
-fn look(map: &Boxes, key: u64) -> Option<u64> {
-    map.get_with(&key, Guarded::get)
-}
-
-fn take(map: &Boxes, key: u64) -> Option<u64> {
-    map.remove_with(&key, Guarded::get)
-}
-
-fn boxes<const N: usize>(keys: [u64; N]) -> Arc<Boxes> {
-    let map = Boxes::with_hasher(Hash::default());
-    for key in keys {
-        assert_eq!(put(&map, key, key), None);
     }
     Arc::new(map)
 }
@@ -437,102 +383,6 @@ fn a_value_that_changes_is_judged_again_before_it_is_removed() {
 }
 
 #[test]
-fn a_box_is_not_freed_while_it_is_read() {
-    check(3, || {
-        let map = boxes([0]);
-        both(
-            &map,
-            |map| {
-                assert_eq!(put(map, 0, 1), Some(0));
-                assert_eq!(take(map, 0), Some(1));
-            },
-            |map| one_of(look(map, 0), &[Some(0), Some(1), None]),
-        );
-    });
-}
-
-#[test]
-fn a_box_that_a_split_moved_is_not_freed_while_it_is_read() {
-    for keys in [[0, 2], [2, 0]] {
-        check(1, move || {
-            let map = boxes(keys);
-            let (splits, replaces) = (map.clone(), map.clone());
-            let splits = thread::spawn(move || put(&splits, 1, 1));
-            let replaces = thread::spawn(move || put(&replaces, 2, 20));
-            one_of(look(&map, 2), &[Some(2), Some(20)]);
-            assert_eq!(splits.join().expect("no panic"), None);
-            assert_eq!(replaces.join().expect("no panic"), Some(2));
-            assert_eq!(look(&map, 2), Some(20));
-        });
-    }
-}
-
-/// Walks a map with these keys, of which 0 and 2 are there all the time.
-fn walk(map: &Boxes) {
-    let mut met = [0; 3];
-    map.for_each(|key, value| {
-        one_of(Some(value.get()), &[Some(*key), Some(20)]);
-        met[*key as usize] += 1;
-    });
-    assert!(met[0] == 1 && met[2] == 1 && met[1] <= 1, "{met:?}");
-}
-
-#[test]
-fn a_box_that_a_walk_meets_in_a_split_chain_is_not_freed_while_it_is_read() {
-    for keys in [[0, 2], [2, 0]] {
-        check(1, move || {
-            let map = boxes(keys);
-            both(
-                &map,
-                |map| {
-                    assert_eq!(put(map, 1, 1), None);
-                    assert_eq!(put(map, 2, 20), Some(2));
-                },
-                walk,
-            );
-        });
-    }
-}
-
-#[test]
-fn two_readers_share_one_slot_line_and_a_remover_waits_for_neither() {
-    check(2, || {
-        let map = boxes([0]);
-        let (reads, takes) = (map.clone(), map.clone());
-        let reads = thread::spawn(move || one_of(look(&reads, 0), &[Some(0), None]));
-        let takes = thread::spawn(move || assert_eq!(take(&takes, 0), Some(0)));
-        one_of(look(&map, 0), &[Some(0), None]);
-        reads.join().expect("no panic");
-        takes.join().expect("no panic");
-    });
-}
-
-#[test]
-fn boxes_that_two_replace_at_once_are_all_freed() {
-    check(2, || {
-        let map = boxes([0]);
-        both(
-            &map,
-            |map| one_of(put(map, 0, 10), &[Some(0), Some(20)]),
-            |map| one_of(put(map, 0, 20), &[Some(0), Some(10)]),
-        );
-        one_of(look(&map, 0), &[Some(10), Some(20)]);
-    });
-}
-
-#[test]
-fn a_walk_reads_no_box_that_was_taken_out_and_freed() {
-    check(2, || {
-        let map = boxes([0, 2]);
-        both(
-            &map,
-            |map| assert_eq!(take(map, 2), Some(2)),
-            |map| map.for_each(|key, value| assert_eq!(value.get(), *key)),
-        );
-    });
-}
-
-#[test]
 fn of_two_that_write_a_key_and_read_the_others_after_a_fence_one_sees_the_other() {
     check(3, || {
         let map = words([0, 1]);
@@ -545,21 +395,5 @@ fn of_two_that_write_a_key_and_read_the_others_after_a_fence_one_sees_the_other(
         let other = thread::spawn(move || write_and_read(&other, 0, 1));
         let mine = write_and_read(&own, 1, 0);
         assert!(mine || other.join().expect("no panic"));
-    });
-}
-
-#[test]
-fn where_there_is_no_room_the_box_is_freed_and_the_map_stays_as_it_was() {
-    let mut builder = loom::model::Builder::new();
-    // Nothing is tried in another order, but it is much.
-    builder.max_branches = 100_000;
-    builder.check(|| {
-        // All in one chain, which gets as long as is allowed here; no bucket is split.
-        let map = Boxes::with_capacity_and_hasher(16, Hash::default());
-        let insert = |number: u64| put(&map, number << 32, number);
-        assert!((0..16).all(|number| insert(number).is_none()));
-        assert!(catch_unwind(AssertUnwindSafe(|| insert(16))).is_err());
-        assert_eq!((map.len(), look(&map, 16 << 32)), (16, None));
-        assert!((0..16).all(|number| look(&map, number << 32) == Some(number)));
     });
 }

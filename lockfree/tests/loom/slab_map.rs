@@ -3,40 +3,10 @@
 //! retired is looked for among the hazard slots at the next occasion.
 
 use hallows_lockfree::slab_map::{Found, Hazards, Reader, Writer, slab_map};
-use loom::alloc::Track;
-use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
 
-/// A value that lets loom see if it is leaked, or dropped while it is read.
-struct Guarded {
-    value: UnsafeCell<u64>,
-    _leak: Track<()>,
-}
-
-impl Guarded {
-    fn new(value: u64) -> Self {
-        Self {
-            value: UnsafeCell::new(value),
-            _leak: Track::new(()),
-        }
-    }
-
-    fn get(&self) -> u64 {
-        // SAFETY: loom reports it if somebody writes at the same time.
-        self.value.with(|value| unsafe { *value })
-    }
-}
-
-// SAFETY: the cell is written only by drop; that this is not at the same time is what loom checks.
-unsafe impl Sync for Guarded {}
-
-impl Drop for Guarded {
-    fn drop(&mut self) {
-        // SAFETY: as above.
-        self.value.with_mut(|value| unsafe { *value = u64::MAX });
-    }
-}
+use crate::guarded::Guarded;
 
 struct Ends {
     writer: Writer<u64, Guarded>,

@@ -1,8 +1,6 @@
 //! The hash map under random schedules: histories of a few keys, in chains that are split, emptied
 //! and used again, are those of a map of std. (A bucket has one slot here.)
 
-mod hashed;
-
 use std::collections::BTreeMap;
 use std::hash::{BuildHasherDefault, Hasher};
 

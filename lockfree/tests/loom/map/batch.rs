@@ -1,7 +1,9 @@
 //! Batches of look-ups: how far the buckets reach is read once for all of a batch, and what was not found
 //! at once is looked for after the others.
 
-use super::{Boxes, Guarded, Words, both, boxes, check, one_of, put, take, words};
+use super::boxes::{Boxes, boxes, put, take};
+use super::{Words, both, check, one_of, words};
+use crate::guarded::Guarded;
 
 /// The values of two keys.
 fn pair(map: &Words, keys: [u64; 2]) -> [Option<u64>; 2] {
@@ -39,9 +41,9 @@ fn a_key_of_a_batch_is_found_while_the_table_doubles() {
         both(
             &map,
             |map| {
-                [0, 1, 4]
-                    .iter()
-                    .for_each(|key| assert_eq!(map.insert(*key, *key), None))
+                for key in [0, 1, 4] {
+                    assert_eq!(map.insert(key, key), None);
+                }
             },
             |map| {
                 let [stays, comes] = pair(map, [2, 4]);
