@@ -37,4 +37,4 @@ mod trails;
 pub use ant::{Ant, Detail, Experience, Mark, Settings, Shortlist, Worth};
 pub use frequency::Frequency;
 pub use s3fifo::{Fate, Policy, Queue};
-pub use trails::{Account, Trails};
+pub use trails::{Account, Known, Presence, Trails};

@@ -1,6 +1,6 @@
 //! Properties of successor trails, with a mechanism that holds few objects.
 
-use ant_colony_policy::{Account, Trails};
+use ant_colony_policy::{Account, Known, Presence, Trails};
 use proptest::prelude::*;
 
 fn hash(id: u32) -> u64 {
@@ -185,4 +185,81 @@ proptest! {
         }
         prop_assert_eq!(a.account().issued, issued);
     }
+}
+
+/// Objects that are known by their numbers; those are there that were fetched or ordered last.
+struct Ahead {
+    trails: Trails<u32>,
+    ordered: Vec<u32>,
+    fetches: u32,
+}
+
+impl Ahead {
+    fn new() -> Self {
+        Self {
+            trails: Trails::new(4_000, 1),
+            ordered: Vec::new(),
+            fetches: 0,
+        }
+    }
+
+    /// Asks for an object; what a miss brings rides along, and nothing is fetched for a hit.
+    fn request(&mut self, id: u32, steps: usize) {
+        let held = self.ordered.iter().position(|&ordered| ordered == id);
+        let steps = if held.is_some() { 0 } else { steps };
+        if let Some(place) = held {
+            self.ordered.swap_remove(place);
+            self.trails.on_use();
+        }
+        let ordered = &self.ordered;
+        let known = |id| {
+            let presence = match ordered.contains(&id) {
+                true => Presence::Ordered,
+                false => Presence::Absent,
+            };
+            let hash = hash(id);
+            Some(Known { hash, presence })
+        };
+        let new = self.trails.on_fetch_ahead(0, hash(id), id, steps, known);
+        if held.is_none() {
+            self.fetches += 1;
+            self.ordered.extend(new);
+            assert!(self.ordered.len() < 100, "what is wrong is few");
+        }
+    }
+}
+
+#[test]
+fn one_fetch_brings_what_a_repeated_sequence_asks_for_next() {
+    let mut world = Ahead::new();
+    (0..1_500).for_each(|i| world.request(i % 500, 7));
+    let before = world.fetches;
+    (0..8_000).for_each(|i| world.request(i % 500, 7));
+    let fetches = world.fetches - before;
+    assert!((1_000..1_050).contains(&fetches), "{fetches}");
+}
+
+#[test]
+fn a_walk_ends_where_a_sequence_branches_and_is_short_where_it_is_uncertain() {
+    let mut world = Ahead::new();
+    let mut seed = 7;
+    // Four in a row, then any of a hundred such.
+    for _ in 0..20_000 {
+        let first = random(&mut seed, 100) * 4;
+        (first..first + 4).for_each(|id| world.request(id, 7));
+    }
+    let account = world.trails.account();
+    assert!(account.useful * 10 >= account.issued * 7, "{account:?}");
+    assert!(world.fetches < 40_000, "{}", world.fetches);
+}
+
+#[test]
+fn a_short_loop_is_not_walked_twice() {
+    let mut world = Ahead::new();
+    (0..600).for_each(|i| world.request(i % 3, 7));
+    let account = world.trails.account();
+    assert!(
+        account.issued > 0 && world.ordered.len() <= 2,
+        "{account:?}"
+    );
 }

@@ -22,10 +22,12 @@
 //!
 //! One remembered successor is the simplest Markov prefetcher (Joseph and Grunwald, *Prefetching
 //! using Markov predictors*, ISCA 1997; for files Griffioen and Appleton, USENIX 1994). Tried and
-//! left out: two steps ahead, which gained nothing; the two last objects as context, which gains
+//! left out: two steps ahead, which gained nothing where a fetch takes no time (where one fetch can
+//! bring several objects they save fetches: [`ahead`]); the two last objects as context, which gains
 //! less than a larger table does.
 
 mod account;
+mod ahead;
 mod open;
 mod record;
 mod table;
@@ -34,9 +36,10 @@ use alloc::boxed::Box;
 
 pub use account::Account;
 use account::Regrets;
+pub use ahead::{Known, Presence};
 use open::{Open, Prediction};
-use record::Records;
-use table::Table;
+use record::{Odds, Records};
+use table::{Table, Trail};
 
 /// What was learned of sequences, for one cache.
 ///
@@ -64,6 +67,13 @@ struct Fetched<K> {
     key: K,
     /// Whether a trail led on from there.
     has_trail: bool,
+}
+
+/// What is predicted to be fetched next.
+struct Step<K> {
+    successor: K,
+    presence: Presence,
+    odds: Odds,
 }
 
 impl<K: Copy + Eq + Default> Trails<K> {
@@ -104,6 +114,26 @@ impl<K: Copy + Eq + Default> Trails<K> {
         key: K,
         holds: impl FnOnce(K) -> bool,
     ) -> Option<K> {
+        let presence = |successor| match holds(successor) {
+            true => Presence::Held,
+            false => Presence::Absent,
+        };
+        let step = self.follow(workload, hash, key, presence)?;
+        if step.presence != Presence::Absent || !step.odds.pay() {
+            return None;
+        }
+        self.account.issued += 1;
+        Some(step.successor)
+    }
+
+    /// Learns from a fetch, and predicts the next one.
+    fn follow(
+        &mut self,
+        workload: usize,
+        hash: u64,
+        key: K,
+        presence: impl FnOnce(K) -> Presence,
+    ) -> Option<Step<K>> {
         if self.regrets.take(hash) {
             self.account.harmful += 1;
         }
@@ -119,18 +149,29 @@ impl<K: Copy + Eq + Default> Trails<K> {
             key,
             has_trail: trail.is_some(),
         });
-        let trail = trail?;
-        let is_wanted = trail.successor != key && !holds(trail.successor);
-        let kind = is_wanted.then(|| workload.records.kind(trail.confidence));
-        let prediction = Prediction::new(hash, trail.successor, kind);
+        let Trail {
+            successor,
+            confidence,
+        } = trail?;
+        let presence = match successor == key {
+            true => Presence::Held,
+            false => presence(successor),
+        };
+        let kind = workload.records.kind(0, confidence);
+        let odds = workload.records.odds(kind);
+        let is_open = presence != Presence::Held;
+        if is_open {
+            workload.records.made(kind);
+        }
+        let prediction = Prediction::new(hash, successor, is_open.then_some(kind));
         if let Some(wrong) = workload.open.push(prediction) {
             self.table.refute(wrong.from, wrong.successor, wrong.next);
         }
-        if !workload.records.predict(kind?) {
-            return None;
-        }
-        self.account.issued += 1;
-        Some(trail.successor)
+        Some(Step {
+            successor,
+            presence,
+            odds,
+        })
     }
 
     /// A prefetched object was asked for, and was there.

@@ -18,17 +18,20 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// The kind of a prediction that is made now.
-    pub(super) fn kind(&self, confidence: u8) -> Kind {
-        Kind(self.run * LEVELS as u8 + confidence)
+    /// The kind of a prediction that is made now, or after as many further steps have been right.
+    pub(super) fn kind(&self, steps: usize, confidence: u8) -> Kind {
+        let run = (usize::from(self.run) + steps).min(RUNS - 1);
+        Kind((run * LEVELS) as u8 + confidence)
     }
 
-    /// Whether a prediction that is made now is worth a fetch.
-    pub(super) fn predict(&mut self, kind: Kind) -> bool {
-        let record = &mut self.by_kind[usize::from(kind.0)];
-        let pays = record.pays();
-        record.made();
-        pays
+    /// How likely one of this kind is right.
+    pub(super) fn odds(&self, kind: Kind) -> Odds {
+        self.by_kind[usize::from(kind.0)].odds()
+    }
+
+    /// One of this kind is made now.
+    pub(super) fn made(&mut self, kind: Kind) {
+        self.by_kind[usize::from(kind.0)].made();
     }
 
     /// One of this kind was right.
@@ -71,10 +74,30 @@ impl Record {
         self.right = (self.right + 1).min(self.made);
     }
 
+    fn odds(self) -> Odds {
+        if self.made < Self::LEAST {
+            return Odds(0);
+        }
+        Odds(Odds::CERTAIN * u32::from(self.right) / u32::from(self.made))
+    }
+}
+
+/// How often what is predicted comes true, as was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Odds(u32);
+
+impl Odds {
+    const CERTAIN: u32 = 1 << 15;
+
     /// At least every other one was right: then what is saved is not less than what is spent, even
     /// if each wasted prefetch costs a miss beside its fetch.
-    fn pays(self) -> bool {
-        self.made >= Self::LEAST && self.right * 2 >= self.made
+    pub(super) const fn pay(self) -> bool {
+        self.0 * 2 >= Self::CERTAIN
+    }
+
+    /// That this comes true, and then another.
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self(self.0 * other.0 / Self::CERTAIN)
     }
 }
 
@@ -85,15 +108,27 @@ mod tests {
     const SURE: u8 = LEVELS as u8 - 1;
 
     fn right_and_wrong(records: &mut Records, right: u32, wrong: u32) -> u32 {
-        let kind = records.kind(SURE);
+        let kind = records.kind(0, SURE);
         let mut issued = 0;
         for i in 0..right + wrong {
-            issued += u32::from(records.predict(kind));
+            issued += u32::from(records.odds(kind).pay());
+            records.made(kind);
             if i < right {
                 records.came_true(kind);
             }
         }
         issued
+    }
+
+    fn pays(records: &Records, confidence: u8) -> bool {
+        records.odds(records.kind(0, confidence)).pay()
+    }
+
+    #[test]
+    fn two_steps_pay_only_if_both_are_likely() {
+        let odds = |percent: u32| Odds(Odds::CERTAIN * percent / 100);
+        assert!(odds(80).and(odds(80)).pay());
+        assert!(odds(60).pay() && !odds(60).and(odds(60)).pay());
     }
 
     #[test]
@@ -103,8 +138,8 @@ mod tests {
             right_and_wrong(&mut records, u32::from(Record::LEAST), 0),
             0
         );
-        assert!(records.predict(records.kind(SURE)));
-        assert!(!records.predict(records.kind(0)), "that was not proven");
+        assert!(pays(&records, SURE));
+        assert!(!pays(&records, 0), "that was not proven");
     }
 
     #[test]
@@ -121,8 +156,8 @@ mod tests {
         let mut records = Records::default();
         records.continue_run(true);
         right_and_wrong(&mut records, 100, 0);
-        assert!(records.predict(records.kind(SURE)));
+        assert!(pays(&records, SURE));
         records.continue_run(false);
-        assert!(!records.predict(records.kind(SURE)));
+        assert!(!pays(&records, SURE));
     }
 }
