@@ -115,36 +115,30 @@ impl Curves {
         self.classes.len()
     }
 
-    /// An object with this mark was asked for at `age`.
-    pub(crate) fn on_return(&mut self, class: Class, age: u32) {
-        let row = self.row(class);
-        count(&mut self.returned[row], age, ONE);
+    /// An object whose class and age have this [`place`] was asked for.
+    #[inline]
+    pub(crate) fn on_return(&mut self, place: u32) {
+        count(&mut self.returned, place, ONE);
     }
 
     /// It is not known any more, and was not asked for since.
-    pub(crate) fn on_give_up(&mut self, class: Class, age: u32) {
-        let row = self.row(class);
-        count(&mut self.given_up[row], age, ONE);
+    #[inline]
+    pub(crate) fn on_give_up(&mut self, place: u32) {
+        count(&mut self.given_up, place, ONE);
     }
 
     /// It was met in a random sample, for `weight` others (1/256).
     #[inline]
-    pub(crate) fn on_sample(&mut self, class: Class, age: u32, weight: u32) {
-        let row = self.row(class);
-        count(&mut self.waiting[row], age, weight);
+    pub(crate) fn on_sample(&mut self, place: u32, weight: u32) {
+        count(&mut self.waiting, place, weight);
     }
 
-    /// What objects earn whose class and age have this [`place`].
+    /// What objects earn whose class and age have this [`place`]. Of a class that this detail does
+    /// not have: a mechanism that hands back marks that it was not given gets bad decisions and no
+    /// panic.
     #[inline]
     pub(crate) fn rank(&self, place: u32) -> Rank {
-        // As in `row`: there is a power of two of them.
-        self.ranks[place as usize & (self.ranks.len() - 1)]
-    }
-
-    /// The row of any class, also of one that this detail does not have: a mechanism that hands back
-    /// marks that it was not given gets bad decisions and no panic.
-    fn row(&self, class: Class) -> usize {
-        class.row() & (self.returned.len() - 1)
+        self.ranks.get(place as usize).copied().unwrap_or_default()
     }
 
     /// Builds the curve of the class whose turn it is if enough happened to it, and lets its counts
@@ -152,13 +146,11 @@ impl Curves {
     pub(crate) fn build_next(&mut self, reading: Reading) -> bool {
         let class = self.classes[self.turn];
         let row = class.row();
-        let mut returned = [0.0; BUCKETS];
-        let mut ended = [0.0; BUCKETS];
-        for b in 0..BUCKETS {
-            let waiting = self.waiting[row][b] as f32 * reading.waiting_scale;
-            returned[b] = self.returned[row][b] as f32 / ONE as f32;
-            ended[b] = (self.given_up[row][b] as f32 + waiting) / ONE as f32;
-        }
+        let (given_up, waiting) = (&self.given_up[row], &self.waiting[row]);
+        let returned = self.returned[row].map(|count| count as f32 / ONE as f32);
+        let ended = core::array::from_fn(|b| {
+            (given_up[b] as f32 + waiting[b] as f32 * reading.waiting_scale) / ONE as f32
+        });
         self.general.add(class, &returned, &ended);
         if self.has_news(row) {
             let kind = &self.general.by_kind[class.kind()];
@@ -187,11 +179,8 @@ impl Curves {
     }
 
     fn total(&self, row: usize) -> u64 {
-        let counts = self.returned[row].iter().chain(&self.given_up[row]);
-        counts
-            .chain(&self.waiting[row])
-            .map(|&count| u64::from(count))
-            .sum()
+        let sum = |counts: &Counts| counts.iter().map(|&count| u64::from(count)).sum::<u64>();
+        sum(&self.returned[row]) + sum(&self.given_up[row]) + sum(&self.waiting[row])
     }
 }
 
@@ -245,9 +234,10 @@ fn places(row: usize) -> core::ops::Range<usize> {
 }
 
 #[inline]
-fn count(counts: &mut Counts, age: u32, weight: u32) {
-    let count = &mut counts[bucket(age) as usize % BUCKETS];
-    *count = count.saturating_add(weight);
+fn count(counts: &mut [Counts], place: u32, weight: u32) {
+    if let Some(count) = counts.as_flattened_mut().get_mut(place as usize) {
+        *count = count.saturating_add(weight);
+    }
 }
 
 fn fade(counts: &mut Counts, kept: u32) {
@@ -279,13 +269,12 @@ fn sums(
 
 /// What returned of what reached each bucket, with `expected` for [`BORROWED`] more.
 fn hazards(returned: &[f32; BUCKETS], ended: &[f32; BUCKETS], expected: &Hazards) -> Hazards {
-    let mut at_risk = 0.0;
-    let mut hazards = [0.0; BUCKETS];
-    for b in (0..BUCKETS).rev() {
-        at_risk += returned[b] + ended[b];
-        hazards[b] = (returned[b] + BORROWED * expected[b]) / (at_risk + BORROWED);
+    let mut at_risk: [f32; BUCKETS] = core::array::from_fn(|b| returned[b] + ended[b]);
+    for b in (0..BUCKETS - 1).rev() {
+        at_risk[b] += at_risk[b + 1];
     }
-    hazards
+    // Apart, so that several are divided at once.
+    core::array::from_fn(|b| (returned[b] + BORROWED * expected[b]) / (at_risk[b] + BORROWED))
 }
 
 /// The prior of a special case, as much higher or lower as the general case turned out to be.
@@ -323,7 +312,7 @@ mod tests {
     fn objects_that_always_return_at_an_age_are_kept_until_then_and_not_longer() {
         let mut curves = Curves::new(Detail::Lean);
         for _ in 0..1_000 {
-            curves.on_return(stranger(), 300);
+            curves.on_return(place(stranger(), 300));
         }
         build(&mut curves, 2);
         let ranks = [10, 100, 290, 600].map(|age| rank_at(&curves, stranger(), age));
@@ -337,7 +326,7 @@ mod tests {
         let other = Class::of_pioneer();
         let before = rank_at(&curves, other, 50);
         for age in (0..10_000).step_by(3) {
-            curves.on_give_up(stranger(), age);
+            curves.on_give_up(place(stranger(), age));
         }
         build(&mut curves, 2 * usize::from(NEWS_TURNS));
         assert!(rank_at(&curves, other, 50) < before);
@@ -348,9 +337,9 @@ mod tests {
         let ranks = [0, 100_000].map(|waiting| {
             let mut curves = Curves::new(Detail::Lean);
             for _ in 0..100 {
-                curves.on_return(stranger(), 100);
+                curves.on_return(place(stranger(), 100));
             }
-            curves.on_sample(stranger(), 2_000, waiting);
+            curves.on_sample(place(stranger(), 2_000), waiting);
             build(&mut curves, 1);
             rank_at(&curves, stranger(), 90)
         });
@@ -361,7 +350,7 @@ mod tests {
     fn counts_fade_and_never_overflow() {
         let mut curves = Curves::new(Detail::Lean);
         for _ in 0..3 {
-            curves.on_sample(stranger(), 5, u32::MAX);
+            curves.on_sample(place(stranger(), 5), u32::MAX);
         }
         build(&mut curves, 1);
         assert_eq!(

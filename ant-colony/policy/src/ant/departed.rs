@@ -43,11 +43,20 @@ struct Layout {
     time_bits: u32,
 }
 
-/// An entry of the table, for those who choose which one to give up.
+/// What is known of an object that was there.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     pub class: Class,
     pub age: u32,
+}
+
+/// The entries of a bucket when it remembered an object: the [`place`] of each, empty ones at a
+/// class that no object has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Competition {
+    pub places: [u32; BUCKET],
+    /// Of the one that made room.
+    pub given_up: u32,
 }
 
 impl Departed {
@@ -78,8 +87,8 @@ impl Departed {
         let print = print(hash);
         let bucket = self.bucket(hash)?;
         let mut matches = 0;
-        for (i, slot) in bucket.0.iter().enumerate() {
-            matches |= u32::from(slot & PRINT_MASK == print) << i;
+        for (slot, bit) in bucket.0.iter().zip(BITS) {
+            matches |= if slot & PRINT_MASK == print { bit } else { 0 };
         }
         let place = matches.trailing_zeros() as usize;
         if place >= BUCKET {
@@ -92,9 +101,8 @@ impl Departed {
         })
     }
 
-    /// Remembers an object, in place of the entry of its bucket with the lowest `rank`,
-    /// which is asked for by [`place`]. Answers
-    /// what was given up for it.
+    /// Remembers an object, in place of the entry of its bucket with the lowest `rank`, which is
+    /// asked for by [`place`].
     #[inline]
     pub(crate) fn insert(
         &mut self,
@@ -102,26 +110,20 @@ impl Departed {
         mark: Mark,
         now: Tick,
         rank: impl Fn(u32) -> Rank,
-    ) -> Option<Entry> {
+    ) -> Option<Competition> {
         let layout = self.layout;
         let Bucket(slots) = self.bucket(hash)?;
-        let mut places = [0; BUCKET];
-        layout.places(slots, now, &mut places);
-        let ranks = places.map(|place| u32::from(rank(place).get()));
-        let worst = ranks.iter().zip(0..).map(|(rank, i)| rank << 3 | i).min();
-        let worst = worst.unwrap_or(0) as usize % BUCKET;
-        let slot = &mut slots[worst];
-        let given_up = (*slot != EMPTY).then(|| layout.entry(*slot, now));
-        *slot = layout.slot(print(hash), mark);
-        given_up
-    }
-
-    /// The entries that an object with this hash would compete with.
-    pub(crate) fn neighbours(&mut self, hash: u64, now: Tick) -> impl Iterator<Item = Entry> {
-        let layout = self.layout;
-        let bucket = self.bucket(hash).copied().unwrap_or(Bucket::NONE);
-        let slots = bucket.0.into_iter().filter(|&slot| slot != EMPTY);
-        slots.map(move |slot| layout.entry(slot, now))
+        let places = layout.places(slots, now);
+        let mut worst = u32::MAX;
+        for (i, &place) in (0..).zip(&places) {
+            worst = worst.min(u32::from(rank(place).get()) << 3 | i);
+        }
+        let worst = worst as usize % BUCKET;
+        slots[worst] = layout.slot(print(hash), mark);
+        Some(Competition {
+            given_up: places[worst],
+            places,
+        })
     }
 
     fn bucket(&mut self, hash: u64) -> Option<&mut Bucket> {
@@ -131,6 +133,9 @@ impl Departed {
         self.buckets.get_mut(place as usize)
     }
 }
+
+/// A bit for each entry of a bucket.
+const BITS: [u32; BUCKET] = [1, 2, 4, 8, 16, 32, 64, 128];
 
 const PRINT_MASK: u32 = (1 << PRINT_BITS) - 1;
 
@@ -158,14 +163,13 @@ impl Layout {
         time << (PRINT_BITS + self.class_bits) | class << PRINT_BITS | print
     }
 
-    /// The [`place`] of each entry's rank. Not a part of its caller, so that it is compiled for any
-    /// number of slots: only so are several found at once.
+    /// The [`place`] of each entry's rank. Compiled apart, or they would not be found four at once.
     #[inline(never)]
-    fn places(&self, slots: &[u32], now: Tick, places: &mut [u32]) {
-        for (found, &slot) in places.iter_mut().zip(slots) {
+    fn places(&self, slots: &[u32; BUCKET], now: Tick) -> [u32; BUCKET] {
+        slots.map(|slot| {
             let entry = self.entry(slot, now);
-            *found = place(entry.class, entry.age);
-        }
+            place(entry.class, entry.age)
+        })
     }
 
     /// Ages wrap around after 2,048 (lean) or 256 (full) times the cache, and are exact to an
@@ -236,20 +240,16 @@ mod tests {
         let mut departed = Departed::new(BUCKET, Detail::Full);
         for i in 0..BUCKET as u64 {
             let time = i as u32 * 160;
-            assert!(
-                departed
-                    .insert(hash(i), mark(time), Tick::new(time), |place| occupied(
-                        place, 1.0
-                    ))
-                    .is_none()
-            );
+            let rank = |place| occupied(place, 1.0);
+            let made_room = departed.insert(hash(i), mark(time), Tick::new(time), rank);
+            assert!(made_room.expect("a bucket").given_up >= place(Class::NOBODY, 0));
         }
         let now = Tick::new(1_600);
         let worst = place(Class::of_pioneer(), 800);
         let given_up = departed.insert(hash(99), mark(1_600), now, |place| {
             occupied(place, place.abs_diff(worst) as f32)
         });
-        assert_eq!(given_up.expect("one had to go").age, 800);
+        assert_eq!(given_up.expect("a bucket").given_up, worst);
         assert!(departed.take(hash(5), now).is_none());
     }
 

@@ -206,14 +206,13 @@ impl Ant {
         name: impl Fn(usize) -> T,
     ) {
         let tick = self.clock.tick(now);
-        for sampled in residents.iter().step_by(Self::SAMPLED) {
-            self.sample(*sampled, now);
-        }
-        for (group, marks) in residents.chunks(GROUP).enumerate() {
-            let mut places = [0; GROUP];
-            for (found, mark) in places.iter_mut().zip(marks) {
-                *found = place(mark.class(), mark.age(tick));
+        let (groups, rest) = residents.as_chunks::<GROUP>();
+        for (group, marks) in groups.iter().enumerate() {
+            let places = places(marks, tick);
+            for &sampled in places.iter().step_by(Self::SAMPLED) {
+                self.curves.on_sample(sampled, Self::SAMPLE_WEIGHT);
             }
+            self.sampling.residents += (GROUP / Self::SAMPLED) as f32;
             for (i, &mark) in marks.iter().enumerate() {
                 let rank = self.curves.rank(places[i]);
                 if list.wants(rank) {
@@ -221,6 +220,13 @@ impl Ant {
                     list.offer(worth, name(group * GROUP + i), mark);
                 }
             }
+        }
+        for sampled in rest.iter().step_by(Self::SAMPLED) {
+            self.sample(*sampled, now);
+        }
+        for (i, &mark) in rest.iter().enumerate() {
+            let worth = self.worth(mark, now);
+            list.offer(worth, name(groups.len() * GROUP + i), mark);
         }
     }
 
@@ -231,7 +237,7 @@ impl Ant {
         self.sampling.residents += 1.0;
         let age = mark.age(self.clock.tick(now));
         self.curves
-            .on_sample(mark.class(), age, Self::SAMPLE_WEIGHT);
+            .on_sample(place(mark.class(), age), Self::SAMPLE_WEIGHT);
     }
 
     /// An object left the cache to make room.
@@ -240,14 +246,14 @@ impl Ant {
         self.has_evicted = true;
         self.on_remove();
         let tick = self.clock.tick(now);
+        let rank = |place| self.curves.rank(place);
+        let Some(competition) = self.departed.insert(hash, mark, tick, rank) else {
+            return;
+        };
+        self.curves.on_give_up(competition.given_up);
         self.evictions = self.evictions.wrapping_add(1);
         if self.evictions.is_multiple_of(Self::SAMPLED as u64) {
-            self.sample_departed(hash, tick);
-        }
-        let curves = &self.curves;
-        let rank = |place| curves.rank(place);
-        if let Some(entry) = self.departed.insert(hash, mark, tick, rank) {
-            self.curves.on_give_up(entry.class, entry.age);
+            self.sample_departed(&competition.places);
         }
     }
 
@@ -260,19 +266,18 @@ impl Ant {
 
     /// A departed object of the sample weighs more or less than the [`Ant::SAMPLE_WEIGHT`] of a
     /// resident: both samples are to stand for what they were taken from.
-    #[cold]
-    fn sample_departed(&mut self, hash: u64, now: Tick) {
+    fn sample_departed(&mut self, places: &[u32; Departed::BUCKET]) {
         self.sampling.departed += Departed::BUCKET as f32;
         let departed = self.departed.len() as f32 / self.sampling.departed;
         let residents = self.residents.max(1) as f32 / self.sampling.residents.max(1.0);
         let weight = (Self::SAMPLE_WEIGHT as f32 * (departed / residents).min(256.0)) as u32;
-        for entry in self.departed.neighbours(hash, now) {
-            self.curves.on_sample(entry.class, entry.age, weight);
+        for &place in places {
+            self.curves.on_sample(place, weight);
         }
     }
 
     fn again(&mut self, class: Class, age: u32, tick: Tick) -> Mark {
-        self.curves.on_return(class, age);
+        self.curves.on_return(place(class, age));
         let strangers = self.strangers.count_ones();
         let luck = || self.luck.draw();
         Mark::new(tick, class.again(self.detail, age, strangers, luck))
@@ -309,6 +314,12 @@ impl Ant {
         let pause = (self.schedule.round / self.curves.classes() as u64).max(1);
         self.schedule.due = self.schedule.due.saturating_add(pause);
     }
+}
+
+/// The [`place`] of each mark's rank. Compiled apart, or they would not be found four at once.
+#[inline(never)]
+fn places(marks: &[Mark; GROUP], tick: Tick) -> [u32; GROUP] {
+    marks.map(|mark| place(mark.class(), mark.age(tick)))
 }
 
 /// Random numbers, always the same ones: xorshift64 (Marsaglia 2003).

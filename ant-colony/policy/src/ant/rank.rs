@@ -34,19 +34,33 @@ pub(crate) type Hazards = [f32; BUCKETS];
 pub(crate) fn ranks(hazards: &Hazards) -> [Rank; BUCKETS] {
     let curve = Curve::new(hazards);
     let mut ranks = [Rank::default(); BUCKETS];
-    let mut hull = [BUCKETS; BUCKETS + 1];
-    let mut corners = 1;
+    // The corners of the hull, each with the rate from it to the one before.
+    let mut hull = [(BUCKETS, 0.0); BUCKETS + 1];
+    let mut last = 0;
     for age in (0..BUCKETS).rev() {
-        while corners > 1 && curve.rate(age, hull[corners - 1]) < curve.rate(age, hull[corners - 2])
-        {
-            corners -= 1;
+        let mut rate = curve.rate(age, hull[last].0);
+        // What lies above the line to the corner before it is none.
+        while last > 0 && rate < hull[last].1 {
+            last -= 1;
+            rate = curve.rate(age, hull[last].0);
         }
-        ranks[age] = Rank::new(curve.rate(age, hull[corners - 1]));
-        hull[corners] = age;
-        corners += 1;
+        ranks[age] = Rank::new(rate);
+        last += 1;
+        hull[last] = (age, rate);
     }
     ranks
 }
+
+/// Ticks of each bucket.
+const WIDTHS: [f32; BUCKETS] = {
+    let mut widths = [0.0; BUCKETS];
+    let mut b = 0;
+    while b < BUCKETS {
+        widths[b] = (first_age(b + 1) - first_age(b)) as f32;
+        b += 1;
+    }
+    widths
+};
 
 struct Curve {
     survival: [f32; BUCKETS + 1],
@@ -60,8 +74,7 @@ impl Curve {
     fn new(hazards: &Hazards) -> Self {
         let mut survival = [1.0; BUCKETS + 1];
         let mut occupation = [0.0; BUCKETS + 1];
-        for (b, hazard) in hazards.iter().enumerate() {
-            let ticks = (first_age(b + 1) - first_age(b)) as f32;
+        for (b, (hazard, ticks)) in hazards.iter().zip(&WIDTHS).enumerate() {
             survival[b + 1] = survival[b] * (1.0 - hazard.clamp(0.0, Self::HAZARD_MAX));
             let mean = 0.5 * (survival[b] + survival[b + 1]);
             occupation[b + 1] = occupation[b] + ticks * mean;

@@ -8,7 +8,6 @@ mod table;
 
 pub use experience::Experience;
 
-use super::age::BUCKETS;
 use super::class::{CONTEXTS, Class, INTERVALS};
 use super::rank::Hazards;
 
@@ -57,7 +56,11 @@ const fn count_of_row(row: usize) -> usize {
 }
 
 fn row(index: usize) -> Hazards {
-    /// Steps of an eighth of an octave.
+    table::TABLE[index].map(|level| HAZARDS[usize::from(level)])
+}
+
+/// By level: steps of an eighth of an octave below certainty.
+const HAZARDS: [f32; 256] = {
     const STEPS: [f32; 8] = [
         1.0,
         0.917_004,
@@ -68,14 +71,15 @@ fn row(index: usize) -> Hazards {
         0.594_603_6,
         0.545_253_9,
     ];
-    let row = &table::TABLE[index];
-    let mut hazards = [0.0; BUCKETS];
-    for (hazard, &level) in hazards.iter_mut().zip(row) {
-        let octave = f32::from_bits((127 - u32::from(level / 8)) << 23);
-        *hazard = STEPS[usize::from(level % 8)] * octave;
+    let mut hazards = [0.0; 256];
+    let mut level = 0;
+    while level < hazards.len() {
+        let octave = f32::from_bits((127 - level as u32 / 8) << 23);
+        hazards[level] = STEPS[level % 8] * octave;
+        level += 1;
     }
     hazards
-}
+};
 
 #[cfg(test)]
 mod tests {
