@@ -34,6 +34,12 @@ pub enum BuildError {
     /// Shards are chosen by bits of the hash.
     #[error("the number of shards must be a power of two, at most 65,536, but is {0}")]
     BadShards(usize),
+    /// What is predicted could not be fetched.
+    #[error(
+        "trails find what to prefetch, but a loader of one key has nobody to load it: give a loader of \
+         many keys, or a spawner, or leave the trails out"
+    )]
+    TrailsInVain,
     /// Some shard would have no room.
     #[error(
         "{shards} shards need a capacity and a weight bound of at least {shards} each: use fewer"

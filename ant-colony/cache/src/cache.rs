@@ -182,13 +182,27 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         K: Borrow<Q>,
         Q: Eq + ?Sized,
     {
+        self.look_at_entry(hash, key, |entry| f(&entry.value))
+    }
+
+    #[inline(always)]
+    pub(crate) fn look_at_entry<Q, R>(
+        &self,
+        hash: usize,
+        key: &Q,
+        f: impl FnOnce(&Entry<V>) -> R,
+    ) -> Option<R>
+    where
+        K: Borrow<Q>,
+        Q: Eq + ?Sized,
+    {
         if let Some(expiry) = &self.expiry {
             return self.look_in_time(expiry, hash, key, f);
         }
         let found = self.find(hash, key)?;
         let entry = found.value();
         entry.mark.hit();
-        Some(f(&entry.value))
+        Some(f(entry))
     }
 
     #[inline(never)]
@@ -197,7 +211,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         expiry: &Expiry<K, V>,
         hash: usize,
         key: &Q,
-        f: impl FnOnce(&V) -> R,
+        f: impl FnOnce(&Entry<V>) -> R,
     ) -> Option<R>
     where
         K: Borrow<Q>,
@@ -215,7 +229,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         }
         expiry.touch(times, now);
         entry.mark.hit();
-        Some(f(&entry.value))
+        Some(f(entry))
     }
 }
 

@@ -42,6 +42,8 @@ pub(crate) struct Departed<'c, K, V> {
     /// What these weigh.
     weight: u64,
     garbage: Garbage<K, Entry<V>>,
+    /// The hash of what left last.
+    pub(crate) last: Option<usize>,
 }
 
 impl<'c, K, V> Departed<'c, K, V> {
@@ -58,6 +60,7 @@ impl<'c, K, V> Departed<'c, K, V> {
             taken: Vec::new(),
             weight: 0,
             garbage: Garbage::default(),
+            last: None,
         }
     }
 

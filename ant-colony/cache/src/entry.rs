@@ -20,13 +20,29 @@ pub(crate) struct Entry<V> {
 pub(crate) struct Mark(AtomicU8);
 
 impl Mark {
+    /// Instead of a frequency: the entry was prefetched, and nobody has asked for it yet. More than any
+    /// frequency, so that a hit takes it for a full mark and leaves it alone.
+    const UNUSED: u8 = 1 << 7;
+
+    pub(crate) const fn unused() -> Self {
+        Self(AtomicU8::new(Self::UNUSED))
+    }
+
+    #[inline]
+    pub(crate) fn is_unused(&self) -> bool {
+        self.0.load(Relaxed) == Self::UNUSED
+    }
+
     pub(crate) fn new(frequency: Frequency) -> Self {
         Self(AtomicU8::new(frequency.get()))
     }
 
     #[inline]
     pub(crate) fn get(&self) -> Frequency {
-        Frequency::new(self.0.load(Relaxed))
+        match self.0.load(Relaxed) {
+            Self::UNUSED => Frequency::ZERO,
+            frequency => Frequency::new(frequency),
+        }
     }
 
     pub(crate) fn set(&self, frequency: Frequency) {

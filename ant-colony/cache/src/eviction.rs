@@ -53,6 +53,17 @@ impl Eviction {
         self.places.add(hash, weight, queue)
     }
 
+    /// The same for one that nobody has asked for yet. The policy does not hear of it.
+    pub(crate) fn enter_unused(&mut self, hash: u64, weight: u64) -> u32 {
+        self.places.add(hash, weight, Queue::Small)
+    }
+
+    /// Now somebody has: it is as if it had come just now.
+    pub(crate) fn use_first(&mut self, place: u32) {
+        let queue = self.policy.on_insert(self.places.hash(place));
+        self.places.requeue(place, queue);
+    }
+
     /// An entry has a value of this weight.
     pub(crate) fn reweigh(&mut self, place: u32, weight: u64) {
         self.places.reweigh(place, weight);

@@ -14,6 +14,31 @@
 //! # Ok::<(), ant_colony::TooHeavy>(())
 //! ```
 //!
+//! # With a loader
+//!
+//! A cache may know how to load what it misses. One that takes many keys at once can learn which key
+//! is asked for after which, and load several in one round trip: [`Loading`].
+//!
+//! ```
+//! use ant_colony::{Cache, LoadingCache};
+//!
+//! # fn query(ids: &[u64]) -> Vec<Result<String, std::io::Error>> {
+//! #     ids.iter().map(|id| Ok(format!("page {id}"))).collect()
+//! # }
+//! let pages: LoadingCache<u64, String, std::io::Error> = Cache::builder()
+//!     .capacity(1_000)
+//!     .loader_many(|ids: &[u64]| query(ids)) // the first is asked for, the others are predicted
+//!     .trails(10_000)
+//!     .build()?;
+//! for _ in 0..10 {
+//!     for id in 0..4_000 {
+//!         assert_eq!(pages.load(&id)?, format!("page {id}"));
+//!     }
+//! }
+//! assert!(pages.statistics().loads < 40_000 / 2);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # How it works
 //!
 //! - *Shards*, chosen by the hash, each have a lock under which all writes to their keys happen. A
@@ -58,6 +83,7 @@ mod eviction;
 mod expiry;
 mod flight;
 mod load;
+mod loading;
 mod places;
 mod shard;
 mod statistics;
@@ -69,7 +95,10 @@ pub use builder::{BuildError, Builder};
 pub use cache::Cache;
 pub use departure::Cause;
 pub use expiry::{Clock, SystemClock};
-pub use statistics::Statistics;
+pub use loading::{
+    AsyncLoadingCache, Job, Loading, LoadingBuilder, LoadingCache, Task, Tasks, Threads,
+};
+pub use statistics::{Prefetches, Statistics};
 pub use walk::Iter;
 pub use write::TooHeavy;
 

@@ -114,7 +114,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
 
     /// Leads or joins the flight of `key`, unless its value has come meanwhile.
     #[inline]
-    fn ask(&self, hash: usize, key: &K) -> Asked<'_, K, V, S> {
+    pub(crate) fn ask(&self, hash: usize, key: &K) -> Asked<'_, K, V, S> {
         let mut spare = Some(key.clone());
         let now = self.now();
         let shard = self.shard(hash);
@@ -146,7 +146,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     }
 }
 
-enum Asked<'c, K: Hash + Eq, V, S> {
+pub(crate) enum Asked<'c, K: Hash + Eq, V, S> {
     Value(V),
     /// It has come meanwhile and left again.
     Again,
@@ -155,11 +155,11 @@ enum Asked<'c, K: Hash + Eq, V, S> {
 }
 
 /// The duty to load. Dropped, it passes on.
-struct Lead<'c, K: Hash + Eq, V, S> {
-    cache: &'c Cache<K, V, S>,
-    hash: usize,
+pub(crate) struct Lead<'c, K: Hash + Eq, V, S> {
+    pub(crate) cache: &'c Cache<K, V, S>,
+    pub(crate) hash: usize,
     /// None when it is done.
-    ticket: Option<Ticket>,
+    pub(crate) ticket: Option<Ticket>,
     /// How many insertions the shard had seen when the key was found missing; none if it had expired.
     absent_at: Option<u64>,
 }
@@ -167,7 +167,7 @@ struct Lead<'c, K: Hash + Eq, V, S> {
 impl<K: Hash + Eq, V: Clone, S: BuildHasher> Lead<'_, K, V, S> {
     /// Keeps the value and hands it to those who wait.
     #[inline]
-    fn finish(mut self, key: K, value: V) -> V {
+    pub(crate) fn finish(mut self, key: K, value: V) -> V {
         let cache = self.cache;
         let mut weighed = cache.weigh(self.hash, &key, value.clone()).ok();
         let now = cache.now();
@@ -210,10 +210,10 @@ impl<K: Hash + Eq, V, S> Drop for Lead<'_, K, V, S> {
 }
 
 /// Those who wait are woken, whatever panics.
-struct Landing<V>(Option<Arc<Flight<V>>>);
+pub(crate) struct Landing<V>(pub(crate) Option<Arc<Flight<V>>>);
 
 impl<V: Clone> Landing<V> {
-    fn land(mut self, value: &V) {
+    pub(crate) fn land(mut self, value: &V) {
         if let Some(flight) = &self.0 {
             flight.land(Some(value.clone()));
             self.0 = None;
@@ -230,7 +230,7 @@ impl<V> Drop for Landing<V> {
 }
 
 /// A place among those who wait.
-struct Waiter<'c, K: Hash + Eq, V, S> {
+pub(crate) struct Waiter<'c, K: Hash + Eq, V, S> {
     cache: &'c Cache<K, V, S>,
     hash: usize,
     ticket: Ticket,
@@ -240,7 +240,7 @@ struct Waiter<'c, K: Hash + Eq, V, S> {
 
 impl<K: Hash + Eq, V: Clone, S> Waiter<'_, K, V, S> {
     /// Blocks the thread until the flight has landed; none if it has no value.
-    fn wait(&mut self) -> Option<V> {
+    pub(crate) fn wait(&mut self) -> Option<V> {
         if let Some(listener) = self.listener.take() {
             listener.wait();
         }
@@ -248,7 +248,7 @@ impl<K: Hash + Eq, V: Clone, S> Waiter<'_, K, V, S> {
     }
 
     /// The same for a task.
-    async fn landed(&mut self) -> Option<V> {
+    pub(crate) async fn landed(&mut self) -> Option<V> {
         if let Some(listener) = self.listener.take() {
             listener.await;
         }

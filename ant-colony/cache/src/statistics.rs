@@ -25,6 +25,29 @@ pub struct Statistics {
     pub removed: u64,
     /// Values that another one replaced.
     pub replaced: u64,
+    /// Calls of the loader of a [`Loading`](crate::Loading) cache that were due to a miss: each for one
+    /// key that was asked for, and for what rode along.
+    pub loads: u64,
+    /// What became of prefetches.
+    pub prefetches: Prefetches,
+}
+
+/// What became of what was prefetched. What was issued and is none of useful, late and wasted is on its
+/// way, or is there and was not asked for yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Prefetches {
+    /// Keys that were prefetched, or were to be.
+    pub issued: u64,
+    /// Those that were asked for while they were there: as many misses were saved.
+    pub useful: u64,
+    /// Those that were asked for while they were on their way.
+    pub late: u64,
+    /// Those that nobody asked for in time, or whose loader failed, or that were written or removed
+    /// before.
+    pub wasted: u64,
+    /// Misses of what had made room for a wasted one.
+    pub harmful: u64,
 }
 
 impl Statistics {
@@ -36,7 +59,7 @@ impl Statistics {
     }
 }
 
-const STRIPES: usize = 16;
+pub(crate) const STRIPES: usize = 16;
 
 #[derive(Debug, Default)]
 struct Stripe {
@@ -64,7 +87,7 @@ impl Reads {
 }
 
 /// A number below [`STRIPES`] that few threads share.
-fn stripe() -> usize {
+pub(crate) fn stripe() -> usize {
     static THREADS: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
         static STRIPE: Cell<usize> = Cell::new(THREADS.fetch_add(1, Relaxed) % STRIPES);

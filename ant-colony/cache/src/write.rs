@@ -30,15 +30,21 @@ pub struct TooHeavy {
 /// A value that can enter: what the user's functions say of it.
 pub(crate) struct Weighed<V> {
     value: V,
-    weight: u64,
+    pub(crate) weight: u64,
+    /// If it was prefetched and nobody has asked for it yet.
+    pub(crate) unused: bool,
     /// If entries expire.
     times: Option<Times>,
 }
 
 impl<V> Weighed<V> {
     fn into_entry(self, place: u32, frequency: Frequency) -> Entry<V> {
+        let mark = match self.unused {
+            true => Mark::unused(),
+            false => Mark::new(frequency),
+        };
         Entry {
-            mark: Mark::new(frequency),
+            mark,
             place,
             value: self.value,
         }
@@ -137,6 +143,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         Ok(Weighed {
             weight,
             times: self.expiry.as_ref().map(times),
+            unused: false,
             value,
         })
     }
@@ -158,7 +165,8 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     ) {
         // The only code of the user in here, and nothing has changed yet.
         let Some(slot) = state.entries.find(hash, |known, _| *known == key) else {
-            return self.place_new(shard, state, hash, key, new, now, departed);
+            self.place_new(shard, state, hash, key, new, now, departed);
+            return;
         };
         let place = state.entries.get(slot).map(|(_, entry)| entry.place);
         let before = place.map_or(0, |place| state.eviction.places().weight(place));
@@ -170,13 +178,14 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         self.make_room(shard, state, more, now, departed);
         if state.entries.get(slot).is_none() {
             // It was the victim itself, or swept away: its room counts no more.
-            return self.place_new(shard, state, hash, key, new, now, departed);
+            self.place_new(shard, state, hash, key, new, now, departed);
+            return;
         }
         state.insertions += 1;
         self.replace(shard, state, hash, slot, key, new, now, departed);
     }
 
-    /// The same for a key that is not there.
+    /// The same for a key that is not there; answers its place.
     #[expect(clippy::too_many_arguments, reason = "the same")]
     pub(crate) fn place_new(
         &self,
@@ -187,14 +196,17 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         new: Weighed<V>,
         now: u64,
         departed: &mut Departed<'_, K, V>,
-    ) {
+    ) -> u32 {
         let whole = Used {
             count: 1,
             weight: new.weight,
         };
         self.sweep(shard, state, now, departed);
         self.make_room(shard, state, whole, now, departed);
-        let place = state.eviction.enter(hash as u64, new.weight);
+        let place = match new.unused {
+            true => state.eviction.enter_unused(hash as u64, new.weight),
+            false => state.eviction.enter(hash as u64, new.weight),
+        };
         shard.publish(state);
         self.set_times(shard, state, &new);
         let entry = new.into_entry(place, Frequency::ZERO);
@@ -203,6 +215,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         let slot = state.entries.insert(hash, key, entry, hash_of);
         state.eviction.settle(place, slot);
         state.insertions += 1;
+        place
     }
 
     #[expect(clippy::too_many_arguments, reason = "the same")]
@@ -321,6 +334,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
                 departed.push(taken, weight, cause);
             }
         }
+        departed.last = Some(hash);
         let next = state.eviction.leave(place);
         if let Some((hash, slot)) = next {
             // The next to leave, most likely: it has not been looked at for long.

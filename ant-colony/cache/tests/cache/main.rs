@@ -9,6 +9,8 @@ mod listening;
 mod loading;
 mod model;
 mod panics;
+mod prefetching;
+mod prefetching_tasks;
 mod schedules;
 mod tasks;
 mod threads;

@@ -1,0 +1,94 @@
+//! Loading caches, seen from inside: what is on its way and who waits for it.
+
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use super::LoadingCache;
+use crate::Cache;
+
+type Pages = LoadingCache<u64, u64, Infallible>;
+
+/// What the loader of a cache knows of it.
+type Own = Arc<Mutex<Option<Pages>>>;
+
+const NONE: u64 = u64::MAX;
+
+/// A cache whose loader, if something rides along, says what in `rider`, if there is one, and waits
+/// until somebody waits for that.
+fn waiting(rider: Option<&Arc<AtomicU64>>) -> (Pages, Own) {
+    let rider = rider.cloned();
+    let inner = Own::default();
+    let own = Arc::clone(&inner);
+    let load = move |keys: &[u64]| {
+        let cache = own.lock().expect("no panic").clone();
+        if let ([_, key, ..], Some(cache), Some(rider)) = (keys, cache, &rider) {
+            rider.store(*key, SeqCst);
+            let shard = cache.shard(cache.hash(key));
+            while shard.lock().flights.waiting() == 0 {
+                thread::yield_now();
+            }
+        }
+        keys.iter().map(|&key| Ok(key * 2)).collect()
+    };
+    let builder = Cache::builder().capacity(160).shards(1);
+    let cache = builder.loader_many(load).trails(2_000).build();
+    let cache = cache.expect("a cache");
+    *inner.lock().expect("no panic") = Some(cache.clone());
+    (cache, inner)
+}
+
+#[test]
+fn who_asks_for_what_is_on_its_way_waits_for_it_and_it_enters_as_what_is_asked_for() {
+    let rider = Arc::new(AtomicU64::new(NONE));
+    let is_done = AtomicBool::new(false);
+    let (cache, own) = waiting(Some(&rider));
+    let asked = thread::scope(|scope| {
+        let asks = scope.spawn(|| {
+            let mut asked = 0;
+            while !is_done.load(SeqCst) {
+                let key = rider.swap(NONE, SeqCst);
+                if key == NONE {
+                    thread::yield_now();
+                } else {
+                    asked += 1;
+                    assert_eq!(cache.load_in_sequence(1, &key), Ok(key * 2));
+                }
+            }
+            asked
+        });
+        for key in (0..8).flat_map(|_| 0..400) {
+            assert_eq!(cache.load_in_sequence(0, &key), Ok(key * 2));
+        }
+        is_done.store(true, SeqCst);
+        asks.join().expect("no panic")
+    });
+    let prefetches = cache.statistics().prefetches;
+    assert!(asked > 50);
+    assert_eq!(prefetches.late, asked, "{prefetches:?}");
+    assert!(cache.shard(0).lock().flights.is_empty());
+    let prefetcher = cache.0.prefetcher.as_ref().expect("trails");
+    let ended = prefetches.useful + prefetches.late + prefetches.wasted;
+    assert_eq!(prefetches.issued - ended, prefetcher.outstanding() as u64);
+    own.lock().expect("no panic").take();
+}
+
+#[test]
+fn each_unused_entry_is_known_and_the_others_are_not_taken_for_one() {
+    let (cache, own) = waiting(None);
+    let prefetcher = cache.0.prefetcher.as_ref().expect("trails");
+    for key in (0..20).flat_map(|_| 0..400) {
+        assert_eq!(cache.load(&key), Ok(key * 2));
+        let shard = cache.shard(cache.hash(&key));
+        let is_unused = |key: u64| {
+            let found = cache.find(cache.hash(&key), &key);
+            found.is_some_and(|found| found.value().mark.is_unused())
+        };
+        let unused = (0..400).filter(|&key| is_unused(key)).count();
+        assert_eq!(unused, prefetcher.outstanding());
+        assert!(unused <= 10 && !is_unused(key) && shard.count() <= 160);
+    }
+    assert!(cache.statistics().prefetches.useful > 5_000);
+    own.lock().expect("no panic").take();
+}
