@@ -1,6 +1,7 @@
 //! Loading caches, seen from inside: what is on its way and who waits for it.
 
 use std::convert::Infallible;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -8,7 +9,9 @@ use std::thread;
 use super::LoadingCache;
 use crate::Cache;
 
-type Pages = LoadingCache<u64, u64, Infallible>;
+/// Without a random key: the same buckets in every run.
+type Fixed = BuildHasherDefault<DefaultHasher>;
+type Pages = LoadingCache<u64, u64, Infallible, Fixed>;
 
 /// What the loader of a cache knows of it.
 type Own = Arc<Mutex<Option<Pages>>>;
@@ -32,7 +35,10 @@ fn waiting(rider: Option<&Arc<AtomicU64>>) -> (Pages, Own) {
         }
         keys.iter().map(|&key| Ok(key * 2)).collect()
     };
-    let builder = Cache::builder().capacity(160).shards(1);
+    let builder = Cache::builder()
+        .capacity(160)
+        .shards(1)
+        .hasher(Fixed::default());
     let cache = builder.loader_many(load).trails(2_000).build();
     let cache = cache.expect("a cache");
     *inner.lock().expect("no panic") = Some(cache.clone());

@@ -16,13 +16,14 @@ mod tasks;
 mod threads;
 mod walking;
 
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use ant_colony::Clock;
+use ant_colony::{Builder, Cache, Clock};
 
 /// A clock that stands still until it is told to go on.
 #[derive(Clone, Default)]
@@ -38,6 +39,16 @@ impl Clock for FakeClock {
     fn now(&self) -> Duration {
         Duration::from_nanos(self.0.load(SeqCst))
     }
+}
+
+/// A hasher without a random key: the same buckets in every run.
+type Fixed = BuildHasherDefault<DefaultHasher>;
+
+fn builder<K, V>() -> Builder<K, V, Fixed>
+where
+    K: Hash + Eq,
+{
+    Cache::builder().hasher(Fixed::default())
 }
 
 /// Marsaglia's xorshift64.

@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use ant_colony::{BuildError, Cache, Job, LoadingCache, Statistics};
+use ant_colony::{BuildError, Job, LoadingCache, Statistics};
 use proptest::prelude::*;
 
-use crate::{FakeClock, Random};
+use crate::{FakeClock, Fixed, Random, builder};
 
-type Pages<E = Infallible> = LoadingCache<u64, u64, E>;
+type Pages<E = Infallible> = LoadingCache<u64, u64, E, Fixed>;
 
 fn page(key: u64) -> u64 {
     key * 2 + 1
@@ -25,8 +25,8 @@ fn pages(keys: &[u64]) -> Vec<Result<u64, Infallible>> {
 }
 
 fn riding(capacity: usize, trails: usize) -> Pages {
-    let builder = Cache::builder().capacity(capacity).shards(1);
-    let cache = builder.loader_many(pages).trails(trails).build();
+    let limits = builder().capacity(capacity).shards(1);
+    let cache = limits.loader_many(pages).trails(trails).build();
     cache.expect("a cache")
 }
 
@@ -74,8 +74,8 @@ fn a_repeated_scan_needs_one_load_for_several_keys() {
 
 #[test]
 fn without_trails_each_load_is_for_one_key() {
-    let builder = Cache::builder().capacity(100);
-    let cache = builder.loader_many(|keys: &[u64]| {
+    let limits = builder().capacity(100);
+    let cache = limits.loader_many(|keys: &[u64]| {
         assert_eq!(keys.len(), 1);
         pages(keys)
     });
@@ -158,8 +158,8 @@ fn what_was_written_or_removed_while_it_was_prefetched_is_not_overwritten_or_bro
         }
         pages(keys)
     };
-    let builder = Cache::builder().capacity(100).shards(1);
-    let cache = builder.loader_many(load).trails(1_000).build();
+    let limits = builder().capacity(100).shards(1);
+    let cache = limits.loader_many(load).trails(1_000).build();
     let cache = cache.expect("a cache");
     *inner.lock().expect("no panic") = Some(cache.clone());
     teach(&cache);
@@ -193,8 +193,8 @@ fn what_rides_along_may_fail_or_be_left_out_and_is_loaded_when_it_is_asked_for()
         let some = if modes.load(SeqCst) == 3 { 1 } else { 8 };
         all.take(some).collect()
     };
-    let builder = Cache::builder().capacity(100).shards(1);
-    let cache: Pages<&str> = builder
+    let limits = builder().capacity(100).shards(1);
+    let cache: Pages<&str> = limits
         .loader_many(load)
         .trails(1_000)
         .build()
@@ -230,8 +230,8 @@ fn a_loader_that_panics_leaves_the_cache_as_usable_as_before() {
         );
         pages(keys)
     };
-    let builder = Cache::builder().capacity(100).shards(1);
-    let cache = builder
+    let limits = builder().capacity(100).shards(1);
+    let cache = limits
         .loader_many(load)
         .trails(1_000)
         .build()
@@ -245,7 +245,7 @@ fn a_loader_that_panics_leaves_the_cache_as_usable_as_before() {
     assert!(panics.load(SeqCst) > 10);
     load_all(&cache, 10_000..10_100);
     assert!(is_settled(cache.statistics()), "{:?}", cache.statistics());
-    let silent = Cache::builder()
+    let silent = builder()
         .capacity(10)
         .loader_many(|_: &[u64]| -> Vec<Result<u64, ()>> { Vec::new() });
     let silent = silent.build().expect("a cache");
@@ -272,8 +272,8 @@ fn no_key_is_loaded_by_two_at_once_also_if_it_rides_along() {
         });
         pages(keys)
     };
-    let builder = Cache::builder().capacity(keys_most as usize / 2);
-    let cache = builder
+    let limits = builder().capacity(keys_most as usize / 2);
+    let cache = limits
         .loader_many(load)
         .trails(1_000)
         .build()
@@ -310,8 +310,8 @@ impl Jobs {
 }
 
 fn spawning(jobs: &Jobs) -> Pages {
-    let builder = Cache::builder().capacity(200).shards(1);
-    let loader = builder.loader(|&key: &u64| Ok(page(key)));
+    let limits = builder().capacity(200).shards(1);
+    let loader = limits.loader(|&key: &u64| Ok(page(key)));
     let cache = loader.trails(4_000).spawner(jobs.spawner()).build();
     cache.expect("a cache")
 }
@@ -357,25 +357,22 @@ fn what_is_asked_for_before_its_prefetch_has_begun_is_late_and_a_job_that_is_dro
 
 #[test]
 fn trails_without_a_way_to_prefetch_are_refused() {
-    let builder = Cache::builder().capacity(100);
-    let built = builder
+    let limits = builder().capacity(100);
+    let built = limits
         .loader(|&key: &u64| Ok::<_, ()>(key))
         .trails(10)
         .build();
     assert_eq!(built.err(), Some(BuildError::TrailsInVain));
-    let none: Result<Pages, _> = Cache::builder().loader_many(pages).build();
+    let none: Result<Pages, _> = builder().loader_many(pages).build();
     assert_eq!(none.err(), Some(BuildError::NoLimit));
 }
 
 #[test]
 fn what_is_prefetched_expires_as_everything_does_and_may_take_the_place_of_what_has() {
     let clock = FakeClock::default();
-    let builder = Cache::builder()
-        .capacity(1_000)
-        .shards(1)
-        .clock(clock.clone());
-    let builder = builder.time_to_live(Duration::from_secs(1));
-    let cache = builder
+    let limits = builder().capacity(1_000).shards(1).clock(clock.clone());
+    let limits = limits.time_to_live(Duration::from_secs(1));
+    let cache = limits
         .loader_many(pages)
         .trails(1_000)
         .build()
@@ -386,15 +383,15 @@ fn what_is_prefetched_expires_as_everything_does_and_may_take_the_place_of_what_
     }
     let before = loads(&cache);
     load_all(&cache, 0..500);
-    assert!(loads(&cache) - before < 100, "{}", loads(&cache) - before);
+    assert!(loads(&cache) - before < 150, "{}", loads(&cache) - before);
     clock.advance(Duration::from_secs(1));
     assert!((0..500).all(|key| cache.get(&key).is_none()));
 }
 
 #[test]
 fn the_bound_on_the_weight_holds_and_what_is_too_heavy_is_not_prefetched() {
-    let builder = Cache::builder().weight(16_000, |key, _| if key % 5 == 0 { 1_500 } else { 20 });
-    let cache = builder
+    let limits = builder().weight(16_000, |key, _| if key % 5 == 0 { 1_500 } else { 20 });
+    let cache = limits
         .loader_many(pages)
         .trails(4_000)
         .build()
@@ -456,10 +453,10 @@ impl PartialEq for Counted {
 
 impl Eq for Counted {}
 
-fn counted(trails: usize) -> LoadingCache<Counted, u64, Infallible> {
-    let builder = Cache::builder().capacity(64).shards(1);
+fn counted(trails: usize) -> LoadingCache<Counted, u64, Infallible, Fixed> {
+    let limits = builder().capacity(64).shards(1);
     let load = |keys: &[Counted]| keys.iter().map(|key| Ok(page(key.number))).collect();
-    let cache = builder.loader_many(load).trails(trails).build();
+    let cache = limits.loader_many(load).trails(trails).build();
     cache.expect("a cache")
 }
 
@@ -550,8 +547,8 @@ proptest! {
         let read = move |key: &u64| source.lock().expect("no panic").get(key).copied().unwrap_or(0);
         let version = read.clone();
         let load = move |keys: &[u64]| keys.iter().map(|key| Ok(read(key))).collect();
-        let builder = Cache::builder().capacity(capacity).shards(1);
-        let cache: Pages = builder.loader_many(load).trails(trails).build().expect("a cache");
+        let limits = builder().capacity(capacity).shards(1);
+        let cache: Pages = limits.loader_many(load).trails(trails).build().expect("a cache");
         let write = |key: u64| {
             let mut written = written.lock().expect("no panic");
             let value = written.entry(key).or_default();

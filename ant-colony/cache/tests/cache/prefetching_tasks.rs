@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 use std::thread;
 
-use ant_colony::{AsyncLoadingCache, Cache, Task};
+use ant_colony::{AsyncLoadingCache, Task};
 use futures::executor::block_on;
 
-type Pages<E = Infallible> = AsyncLoadingCache<u64, u64, E>;
+use crate::{Fixed, builder};
+
+type Pages<E = Infallible> = AsyncLoadingCache<u64, u64, E, Fixed>;
 
 fn pages(keys: &[u64]) -> Vec<Result<u64, Infallible>> {
     keys.iter().map(|&key| Ok(key * 2)).collect()
@@ -28,8 +30,8 @@ fn riding(stuck: &Arc<AtomicUsize>) -> Pages {
             pages(&keys)
         }
     };
-    let builder = Cache::builder().capacity(160).shards(1);
-    let cache = builder.async_loader_many(load).trails(2_000).build();
+    let limits = builder().capacity(160).shards(1);
+    let cache = limits.async_loader_many(load).trails(2_000).build();
     cache.expect("a cache")
 }
 
@@ -86,8 +88,8 @@ fn a_cancelled_load_lets_go_of_what_would_have_ridden_along() {
 fn a_spawner_of_any_runtime_prefetches_for_tasks() {
     let tasks = Arc::new(Mutex::new(Vec::<Task>::new()));
     let spawned = Arc::clone(&tasks);
-    let builder = Cache::builder().capacity(160).shards(1);
-    let loader = builder.async_loader(|key: u64| async move { Ok::<_, Infallible>(key * 2) });
+    let limits = builder().capacity(160).shards(1);
+    let loader = limits.async_loader(|key: u64| async move { Ok::<_, Infallible>(key * 2) });
     let loader = loader.spawner(move |task| spawned.lock().expect("no panic").push(task));
     let cache = loader.trails(4_000).build().expect("a cache");
     let run = || {
@@ -127,8 +129,8 @@ fn tasks_and_threads_with_loads_that_fail_or_vanish_all_come_to_an_end() {
             }
         }
     };
-    let builder = Cache::builder().capacity(200).shards(2);
-    let cache = builder.async_loader_many(load).trails(1_000).build();
+    let limits = builder().capacity(200).shards(2);
+    let cache = limits.async_loader_many(load).trails(1_000).build();
     let cache: Pages<()> = cache.expect("a cache");
     thread::scope(|scope| {
         for thread in 0..4 {
@@ -158,8 +160,8 @@ fn tasks_and_threads_with_loads_that_fail_or_vanish_all_come_to_an_end() {
 #[test]
 fn the_future_of_a_load_can_be_sent() {
     fn check<T: Send>(_: &T) {}
-    let builder = Cache::<String, String>::builder().capacity(10);
-    let cache = builder.async_loader(async |key: String| Ok::<_, ()>(key));
+    let limits = builder::<String, String>().capacity(10);
+    let cache = limits.async_loader(async |key: String| Ok::<_, ()>(key));
     let cache = cache.build().expect("a cache");
     let key = String::from("key");
     let load = cache.load(&key);
