@@ -105,10 +105,10 @@ impl Cache {
         if self.residents.len() == self.capacity {
             let mut list = Shortlist::default();
             for (place, &(_, mark)) in self.residents.iter().enumerate() {
-                list.offer(self.policy.worth(mark, self.now), place, mark);
+                list.offer(self.policy.worth(mark, self.now), place as u32, mark);
             }
             let (victim, _) = list.pop().expect("all were offered");
-            let (hash, mark) = self.residents.swap_remove(victim);
+            let (hash, mark) = self.residents.swap_remove(victim as usize);
             self.policy.on_evict(hash, mark, self.now);
         }
         let mark = self.policy.on_miss(hash, self.now);

@@ -14,13 +14,14 @@ pub(crate) struct Colony {
     used: u64,
     /// Residents that the policy is shown to choose from, beside the newest.
     shown: usize,
-    shortlist: Shortlist<u32>,
+    shortlist: Shortlist,
     /// By object: its place among the residents.
     places: Vec<u32>,
-    /// Residents in no order but that the newest is the last: their marks apart, because many are
-    /// looked at for each victim.
+    /// Residents in no order: their marks apart, because many are looked at for each victim.
     marks: Vec<Mark>,
     residents: Vec<Request>,
+    /// The place of a victim that nobody has taken yet.
+    vacant: Option<usize>,
     /// Where to look next: around and around, so that each is looked at equally often.
     hand: usize,
     now: u64,
@@ -64,6 +65,7 @@ impl Colony {
             places: vec![ABSENT; objects as usize],
             marks: Vec::new(),
             residents: Vec::new(),
+            vacant: None,
             hand: 0,
             now: 0,
             told: None,
@@ -76,23 +78,35 @@ impl Colony {
         self.used
     }
 
+    /// Makes room; the victim's place stays vacant for whoever comes next.
     fn evict(&mut self) -> Option<Request> {
+        self.close_gap();
         let place = self.victim()?;
-        let request = self.residents.swap_remove(place);
-        let mark = self.marks.swap_remove(place);
+        let request = self.residents[place];
         self.used -= u64::from(request.size);
         self.places[request.object as usize] = ABSENT;
-        if let Some(moved) = self.residents.get(place) {
-            self.places[moved.object as usize] = place as u32;
-        }
-        self.policy.on_evict(hash(request.key), mark, self.now);
+        self.policy
+            .on_evict(hash(request.key), self.marks[place], self.now);
+        self.vacant = Some(place);
         self.tell_objects();
         Some(request)
     }
 
+    /// The last resident moves to the vacant place, if there is one.
+    fn close_gap(&mut self) {
+        let Some(place) = self.vacant.take() else {
+            return;
+        };
+        self.residents.swap_remove(place);
+        self.marks.swap_remove(place);
+        if let Some(moved) = self.residents.get(place) {
+            self.places[moved.object as usize] = place as u32;
+        }
+    }
+
     /// Tells the policy if the cache holds another number of objects than it was told.
     fn tell_objects(&mut self) {
-        let (held, Some(told)) = (self.residents.len(), self.told) else {
+        let (held, Some(told)) = (self.residents.len() - 1, self.told) else {
             return;
         };
         if held * 4 > told * 5 || held * 5 < told * 4 {
@@ -104,9 +118,9 @@ impl Colony {
     fn victim(&mut self) -> Option<usize> {
         while !self.residents.is_empty() {
             self.look_around();
-            while let Some((object, mark)) = self.shortlist.pop() {
-                let place = self.places[object as usize];
-                if place != ABSENT && self.marks[place as usize] == mark {
+            // What has the listed mark is worth what was listed, whoever it is.
+            while let Some((place, mark)) = self.shortlist.pop() {
+                if self.marks.get(place as usize) == Some(&mark) {
                     return Some(place as usize);
                 }
             }
@@ -114,42 +128,36 @@ impl Colony {
         None
     }
 
+    /// Shows the policy the next few residents, the last ones again where too few are left.
     fn look_around(&mut self) {
         if self.told.is_some() {
             return self.look_around_by_bytes();
         }
-        let newest = self.marks.len() - 1;
-        let mark = self.marks[newest];
-        let worth = self.policy.worth(mark, self.now);
-        self.shortlist
-            .offer(worth, self.residents[newest].object, mark);
-        let mut left = self.shown.min(newest);
-        while left > 0 {
-            let start = if self.hand < newest { self.hand } else { 0 };
-            let end = newest.min(start + left);
-            let object = |place: usize| self.residents[start + place].object;
-            let shown = &self.marks[start..end];
-            self.policy
-                .show(shown, self.now, &mut self.shortlist, object);
-            self.hand = end;
-            left -= end - start;
-        }
+        let shown = self.shown.min(self.marks.len());
+        let start = self.hand.min(self.marks.len() - shown);
+        let end = start + shown;
+        let marks = &self.marks[start..end];
+        self.policy
+            .show(marks, self.now, &mut self.shortlist, start as u32);
+        self.hand = if end < self.marks.len() { end } else { 0 };
     }
 
     fn look_around_by_bytes(&mut self) {
-        self.offer_by_bytes(self.marks.len() - 1);
         self.hand %= self.marks.len();
         self.policy.sample(self.marks[self.hand], self.now);
         for _ in 0..self.shown.min(self.marks.len()) {
-            self.offer_by_bytes(self.hand);
+            self.offer(self.hand);
             self.hand = (self.hand + 1) % self.marks.len();
         }
     }
 
-    fn offer_by_bytes(&mut self, place: usize) {
-        let (mark, resident) = (self.marks[place], self.residents[place]);
-        let worth = self.policy.worth(mark, self.now).per_byte(resident.size);
-        self.shortlist.offer(worth, resident.object, mark);
+    fn offer(&mut self, place: usize) {
+        let mark = self.marks[place];
+        let mut worth = self.policy.worth(mark, self.now);
+        if self.told.is_some() {
+            worth = worth.per_byte(self.residents[place].size);
+        }
+        self.shortlist.offer(worth, place as u32, mark);
     }
 
     fn sample(&mut self) {
@@ -159,11 +167,20 @@ impl Colony {
         self.hand = (self.hand + 7) % self.marks.len().max(1);
     }
 
+    /// The newest is offered at once: of those that are never asked for again, it is the youngest.
     fn insert(&mut self, request: Request, mark: Mark) {
-        self.places[request.object as usize] = self.residents.len() as u32;
-        self.residents.push(request);
-        self.marks.push(mark);
+        let place = if let Some(place) = self.vacant.take() {
+            self.residents[place] = request;
+            self.marks[place] = mark;
+            place
+        } else {
+            self.residents.push(request);
+            self.marks.push(mark);
+            self.marks.len() - 1
+        };
+        self.places[request.object as usize] = place as u32;
         self.used += u64::from(request.size);
+        self.offer(place);
     }
 }
 
@@ -204,6 +221,7 @@ impl Lender for Colony {
         while self.used > capacity {
             left = self.evict().map(|request| request.key);
         }
+        self.close_gap();
         left
     }
 }

@@ -16,6 +16,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::GROUP;
 use super::age::{BUCKETS, bucket};
 use super::class::{Class, Detail};
 use super::prior;
@@ -141,6 +142,20 @@ impl Curves {
         self.ranks.get(place as usize).copied().unwrap_or_default()
     }
 
+    /// What objects at each of these places earn.
+    #[inline]
+    pub(crate) fn ranks(&self, places: &[u32; GROUP]) -> [u32; GROUP] {
+        const LEAN: usize = Detail::Lean.rows() * BUCKETS;
+        const FULL: usize = Detail::Full.rows() * BUCKETS;
+        if let Some(table) = self.ranks.first_chunk::<FULL>() {
+            ranks_of(table, places)
+        } else if let Some(table) = self.ranks.first_chunk::<LEAN>() {
+            ranks_of(table, places)
+        } else {
+            [0; GROUP]
+        }
+    }
+
     /// Builds the curve of the class whose turn it is if enough happened to it, and lets its counts
     /// fade. Whether that completed a round.
     pub(crate) fn build_next(&mut self, reading: Reading) -> bool {
@@ -231,6 +246,15 @@ pub(crate) fn place(class: Class, age: u32) -> u32 {
 /// Where those of a row stand.
 fn places(row: usize) -> core::ops::Range<usize> {
     row * BUCKETS..(row + 1) * BUCKETS
+}
+
+/// Where the length is known, nothing is checked for each.
+fn ranks_of<const N: usize>(table: &[Rank; N], places: &[u32; GROUP]) -> [u32; GROUP] {
+    let mut ranks = [0; GROUP];
+    for (rank, &place) in ranks.iter_mut().zip(places) {
+        *rank = u32::from(table[place as usize % N].get());
+    }
+    ranks
 }
 
 #[inline]

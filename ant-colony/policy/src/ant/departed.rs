@@ -166,10 +166,12 @@ impl Layout {
     /// The [`place`] of each entry's rank. Compiled apart, or they would not be found four at once.
     #[inline(never)]
     fn places(&self, slots: &[u32; BUCKET], now: Tick) -> [u32; BUCKET] {
-        slots.map(|slot| {
+        let mut places = [0; BUCKET];
+        for (found, &slot) in places.iter_mut().zip(slots) {
             let entry = self.entry(slot, now);
-            place(entry.class, entry.age)
-        })
+            *found = place(entry.class, entry.age);
+        }
+        places
     }
 
     /// Ages wrap around after 2,048 (lean) or 256 (full) times the cache, and are exact to an

@@ -10,10 +10,11 @@
 //!
 //! 1. keeps a [`Mark`] of four bytes with each object;
 //! 2. hands it to [`Ant::on_hit`] on an access, and stores the new one, if there is one;
-//! 3. calls [`Ant::on_miss`] before it inserts an object that it does not hold, for its mark;
-//! 4. where it needs room, lets [`Ant::show`] look at a few residents, around and around, and
-//!    offers the newest one itself ([`Ant::worth`]); evicts what the [`Shortlist`] then names, and
-//!    tells [`Ant::on_evict`] (or [`Ant::on_remove`] where an object went for another reason);
+//! 3. calls [`Ant::on_miss`] before it inserts an object that it does not hold, for its mark, and
+//!    offers the newcomer to its [`Shortlist`] ([`Ant::worth`]);
+//! 4. where it needs room, lets [`Ant::show`] look at the next few residents, around and around;
+//!    evicts what the shortlist then names, and tells [`Ant::on_evict`] (or [`Ant::on_remove`] where
+//!    an object went for another reason);
 //! 5. where it still has room, lets [`Ant::sample`] look at one resident per miss.
 //!
 //! Hits count one event and never build; of the classes one or two are built on a miss. Time is
@@ -38,7 +39,7 @@ use class::Class;
 use curves::{Curves, Reading, place};
 use departed::Departed;
 
-/// Residents that are looked at together.
+/// Residents that are looked at together: a mechanism that shows so many at once is served fastest.
 const GROUP: usize = 8;
 
 /// What a policy remembers.
@@ -194,40 +195,32 @@ impl Ant {
         Worth::new(self.curves.rank(place(mark.class(), age)), age)
     }
 
-    /// Offers residents that were chosen without regard to what they are to a shortlist, where
-    /// `name` tells what they are called in it; the policy learns from a sample of them how old
-    /// residents are.
+    /// Offers residents that were chosen without regard to what they are to a shortlist, where they
+    /// are named from `first` on; the policy learns from a sample of them how old residents are.
     #[inline]
-    pub fn show<T: Copy>(
-        &mut self,
-        residents: &[Mark],
-        now: u64,
-        list: &mut Shortlist<T>,
-        name: impl Fn(usize) -> T,
-    ) {
-        let tick = self.clock.tick(now);
+    pub fn show(&mut self, residents: &[Mark], now: u64, list: &mut Shortlist, first: u32) {
         let (groups, rest) = residents.as_chunks::<GROUP>();
-        for (group, marks) in groups.iter().enumerate() {
-            let places = places(marks, tick);
-            for &sampled in places.iter().step_by(Self::SAMPLED) {
-                self.curves.on_sample(sampled, Self::SAMPLE_WEIGHT);
-            }
-            self.sampling.residents += (GROUP / Self::SAMPLED) as f32;
-            for (i, &mark) in marks.iter().enumerate() {
-                let rank = self.curves.rank(places[i]);
-                if list.wants(rank) {
-                    let worth = Worth::new(rank, mark.age(tick));
-                    list.offer(worth, name(group * GROUP + i), mark);
-                }
-            }
+        let mut names = (first..).step_by(GROUP);
+        for (marks, first) in groups.iter().zip(&mut names) {
+            self.show_group(marks, now, list, first);
         }
         for sampled in rest.iter().step_by(Self::SAMPLED) {
             self.sample(*sampled, now);
         }
-        for (i, &mark) in rest.iter().enumerate() {
-            let worth = self.worth(mark, now);
-            list.offer(worth, name(groups.len() * GROUP + i), mark);
+        for (&mark, name) in rest.iter().zip(names.next().unwrap_or(first)..) {
+            list.offer(self.worth(mark, now), name, mark);
         }
+    }
+
+    fn show_group(&mut self, marks: &[Mark; GROUP], now: u64, list: &mut Shortlist, first: u32) {
+        let (places, youths) = places(marks, self.clock.tick(now));
+        for &sampled in places.iter().step_by(Self::SAMPLED) {
+            self.curves.on_sample(sampled, Self::SAMPLE_WEIGHT);
+        }
+        self.sampling.residents += (GROUP / Self::SAMPLED) as f32;
+        let ranks = self.curves.ranks(&places);
+        let worths = core::array::from_fn(|i| (ranks[i] << 16 | youths[i]) as i32);
+        list.offer_group(worths, first, marks);
     }
 
     /// Looks at a resident that was chosen without regard to what it is, to learn how old residents
@@ -241,7 +234,6 @@ impl Ant {
     }
 
     /// An object left the cache to make room.
-    #[inline]
     pub fn on_evict(&mut self, hash: u64, mark: Mark, now: u64) {
         self.has_evicted = true;
         self.on_remove();
@@ -316,10 +308,14 @@ impl Ant {
     }
 }
 
-/// The [`place`] of each mark's rank. Compiled apart, or they would not be found four at once.
+/// The [`place`] of each mark's rank, and the lower half of its [`Worth`]. Compiled apart, or they would not be found four at once.
 #[inline(never)]
-fn places(marks: &[Mark; GROUP], tick: Tick) -> [u32; GROUP] {
-    marks.map(|mark| place(mark.class(), mark.age(tick)))
+fn places(marks: &[Mark; GROUP], tick: Tick) -> ([u32; GROUP], [u32; GROUP]) {
+    let ages = marks.map(|mark| mark.age(tick));
+    (
+        core::array::from_fn(|i| place(marks[i].class(), ages[i])),
+        ages.map(Worth::youth),
+    )
 }
 
 /// Random numbers, always the same ones: xorshift64 (Marsaglia 2003).
