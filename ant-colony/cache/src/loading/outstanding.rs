@@ -110,9 +110,10 @@ impl Outstanding {
         stale
     }
 
-    /// Whether the value of an order is still wanted, and is not too heavy beside the others.
+    /// Whether the value of an order is still wanted, and is not too heavy beside the others. Two that
+    /// come at the same time may both be admitted, and be too heavy together.
     pub(super) fn admits(&self, hash: usize, weight: u64) -> bool {
-        self.contains(hash) && weight <= self.weight_most - self.weight
+        self.contains(hash) && weight <= self.weight_most.saturating_sub(self.weight)
     }
 
     /// The value of an order has come.
@@ -192,5 +193,19 @@ mod tests {
         assert!(outstanding.admits(2, 60));
         assert_eq!(outstanding.end(2), Some(None));
         assert_eq!(outstanding.end(2), None);
+    }
+
+    #[test]
+    fn those_that_came_together_and_are_too_heavy_admit_no_other() {
+        let mut outstanding = Outstanding::new(10, 100);
+        for hash in 1..4 {
+            outstanding.add(hash, 0);
+        }
+        assert!(outstanding.admits(1, 60) && outstanding.admits(2, 60));
+        outstanding.arrive(1, there(1, 60));
+        outstanding.arrive(2, there(2, 60));
+        assert!(!outstanding.admits(3, 1));
+        outstanding.end(1);
+        assert!(outstanding.admits(3, 40));
     }
 }
