@@ -148,6 +148,11 @@ enum Suite {
     /// but the entries, in a tight loop and in one where each get depends on the one before, and beside
     /// an array whose places are known: the limit of the memory. hashbrown's table takes 1 MiB, or 128
     /// MiB; half of the keys are absent (misses); values of 32 bytes lie behind a pointer (chase).
+    ///
+    /// loads_runs, loads_zipf: calls of a loader, and keys it is called for, for each of a million
+    /// accesses to 100,000 keys with room for a tenth of them; the typed cache with 100,000 trails
+    /// and without, the others without. Keys in runs that repeat, with a stranger for each nine; and
+    /// single keys.
     Cache(cache::Options),
 }
 

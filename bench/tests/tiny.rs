@@ -31,7 +31,7 @@ const LOCKFREE: [&str; 18] = [
 ];
 
 /// Scripts know the workloads of the suite `cache` by these names.
-const CACHE: [&str; 10] = [
+const CACHE: [&str; 12] = [
     "hit_1t",
     "hit_2t",
     "hit_default_hash_1t",
@@ -41,6 +41,8 @@ const CACHE: [&str; 10] = [
     "batch_get_128m",
     "batch_get_misses",
     "batch_get_chase",
+    "loads_runs",
+    "loads_zipf",
     "worst_pause",
 ];
 

@@ -43,6 +43,42 @@ pub(super) fn zipf(ids: usize, count: usize, seed: u64) -> Vec<u64> {
     std::iter::repeat_with(draw).take(count).collect()
 }
 
+/// Documents by Zipf's law, each of 4 to 36 keys that are read from the first to the last; one key in
+/// ten comes in between, by Zipf's law too.
+pub(super) fn runs(ids: usize, count: usize) -> Vec<u64> {
+    const STRANGERS: u64 = 10;
+    let mut random = Random::new(1);
+    let mut ends = Vec::new();
+    let mut end = 0;
+    while end < ids {
+        end = (end + 4 + (random.next() % 33) as usize).min(ids);
+        ends.push(end);
+    }
+    let documents = zipf(ends.len(), count, 2)
+        .into_iter()
+        .map(|key| id(key) as usize);
+    // Popular documents lie anywhere.
+    let place = |document: usize| document * 7_919 % ends.len();
+    let documents = documents.flat_map(|document| {
+        let place = place(document);
+        let begin = place.checked_sub(1).map_or(0, |before| ends[before]);
+        (begin..ends[place]).map(key)
+    });
+    let mut strangers = zipf(ids, count, 3).into_iter();
+    let mut draws = Vec::with_capacity(count);
+    for own in documents {
+        if random.next().is_multiple_of(STRANGERS) {
+            draws.extend(strangers.next());
+        }
+        draws.push(own);
+        if draws.len() >= count {
+            break;
+        }
+    }
+    draws.truncate(count);
+    draws
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,11 +5,12 @@
 //! has unless told otherwise.
 //!
 //! [`subjects`] adapts each cache, [`draws`] says which keys are asked for, [`batch`] has the batches,
-//! [`pauses`] the longest operation.
+//! [`pauses`] the longest operation, [`loads`] how often something is loaded.
 //! Entries are `u64` to `u64` where nothing else is said.
 
 mod batch;
 mod draws;
+mod loads;
 mod pauses;
 mod subjects;
 
@@ -63,6 +64,10 @@ enum Workload {
     BatchGetMisses,
     #[value(name = "batch_get_chase")]
     BatchGetChase,
+    #[value(name = "loads_runs")]
+    LoadsRuns,
+    #[value(name = "loads_zipf")]
+    LoadsZipf,
     #[value(name = "worst_pause")]
     WorstPause,
 }
@@ -80,6 +85,8 @@ impl Workload {
             Workload::BatchGet128m => "batch_get_128m",
             Workload::BatchGetMisses => "batch_get_misses",
             Workload::BatchGetChase => "batch_get_chase",
+            Workload::LoadsRuns => "loads_runs",
+            Workload::LoadsZipf => "loads_zipf",
             Workload::WorstPause => "worst_pause",
         }
     }
@@ -176,6 +183,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         if options.only.is_empty() || options.only.contains(workload) {
             measured.push(match workload {
                 Workload::WorstPause => pauses::measure(*workload, &plan, &cores)?,
+                Workload::LoadsRuns | Workload::LoadsZipf => {
+                    loads::measure(*workload, &plan, &cores)?
+                }
                 _ if workload.is_batch() => batch::measure(*workload, &plan, &cores)?,
                 _ => measure(*workload, &plan, &cores)?,
             });

@@ -46,6 +46,7 @@ fn waiting(rider: Option<&Arc<AtomicU64>>) -> (Pages, Own) {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
 fn who_asks_for_what_is_on_its_way_waits_for_it_and_it_enters_as_what_is_asked_for() {
     let rider = Arc::new(AtomicU64::new(NONE));
     let is_done = AtomicBool::new(false);
@@ -81,6 +82,7 @@ fn who_asks_for_what_is_on_its_way_waits_for_it_and_it_enters_as_what_is_asked_f
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
 fn each_unused_entry_is_known_and_the_others_are_not_taken_for_one() {
     let (cache, own) = waiting(None);
     let prefetcher = cache.0.prefetcher.as_ref().expect("trails");

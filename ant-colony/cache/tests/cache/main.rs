@@ -9,6 +9,7 @@ mod listening;
 mod loading;
 mod model;
 mod panics;
+mod prefetched_keys;
 mod prefetching;
 mod prefetching_tasks;
 mod schedules;

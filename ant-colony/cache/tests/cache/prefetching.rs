@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -14,9 +13,9 @@ use proptest::prelude::*;
 
 use crate::{FakeClock, Fixed, Random, builder};
 
-type Pages<E = Infallible> = LoadingCache<u64, u64, E, Fixed>;
+pub(crate) type Pages<E = Infallible> = LoadingCache<u64, u64, E, Fixed>;
 
-fn page(key: u64) -> u64 {
+pub(crate) fn page(key: u64) -> u64 {
     key * 2 + 1
 }
 
@@ -24,7 +23,7 @@ fn pages(keys: &[u64]) -> Vec<Result<u64, Infallible>> {
     keys.iter().map(|&key| Ok(page(key))).collect()
 }
 
-fn riding(capacity: usize, trails: usize) -> Pages {
+pub(crate) fn riding(capacity: usize, trails: usize) -> Pages {
     let limits = builder().capacity(capacity).shards(1);
     let cache = limits.loader_many(pages).trails(trails).build();
     cache.expect("a cache")
@@ -55,6 +54,7 @@ fn is_settled(statistics: Statistics) -> bool {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
 fn a_repeated_scan_needs_one_load_for_several_keys() {
     let (plain, trails) = (riding(1_000, 0), riding(1_000, 8_000));
     for cache in [&plain, &trails] {
@@ -73,6 +73,7 @@ fn a_repeated_scan_needs_one_load_for_several_keys() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
 fn without_trails_each_load_is_for_one_key() {
     let limits = builder().capacity(100);
     let cache = limits.loader_many(|keys: &[u64]| {
@@ -86,6 +87,7 @@ fn without_trails_each_load_is_for_one_key() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
 fn keys_in_random_order_are_not_prefetched_and_what_begins_so_stops() {
     let cache = riding(1_000, 8_000);
     let mut random = Random(7);
@@ -105,6 +107,7 @@ fn keys_in_random_order_are_not_prefetched_and_what_begins_so_stops() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
 fn strangers_in_a_scan_and_floods_of_them_do_not_make_it_forgotten() {
     let cache = riding(200, 1_000);
     let mut strangers = 1_000_000..;
@@ -124,6 +127,7 @@ fn strangers_in_a_scan_and_floods_of_them_do_not_make_it_forgotten() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
 fn what_is_hot_does_not_leave_for_what_is_prefetched() {
     let misses_of_hot = |trails| {
         let cache = riding(500, trails);
@@ -143,6 +147,7 @@ fn what_is_hot_does_not_leave_for_what_is_prefetched() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
 fn what_was_written_or_removed_while_it_was_prefetched_is_not_overwritten_or_brought_back() {
     let inner: Arc<Mutex<Option<Pages>>> = Arc::default();
     let own = Arc::clone(&inner);
@@ -180,6 +185,7 @@ fn what_was_written_or_removed_while_it_was_prefetched_is_not_overwritten_or_bro
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
 fn what_rides_along_may_fail_or_be_left_out_and_is_loaded_when_it_is_asked_for() {
     let mode = Arc::new(AtomicUsize::new(0));
     let modes = Arc::clone(&mode);
@@ -220,6 +226,7 @@ fn what_rides_along_may_fail_or_be_left_out_and_is_loaded_when_it_is_asked_for()
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
 fn a_loader_that_panics_leaves_the_cache_as_usable_as_before() {
     let panics = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&panics);
@@ -317,6 +324,7 @@ fn spawning(jobs: &Jobs) -> Pages {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
 fn with_a_spawner_a_loader_of_one_key_prefetches_off_the_path_of_who_asks() {
     let jobs = Jobs::default();
     let cache = spawning(&jobs);
@@ -334,6 +342,7 @@ fn with_a_spawner_a_loader_of_one_key_prefetches_off_the_path_of_who_asks() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
 fn what_is_asked_for_before_its_prefetch_has_begun_is_late_and_a_job_that_is_dropped_is_wasted() {
     let jobs = Jobs::default();
     let cache = spawning(&jobs);
@@ -368,6 +377,7 @@ fn trails_without_a_way_to_prefetch_are_refused() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
 fn what_is_prefetched_expires_as_everything_does_and_may_take_the_place_of_what_has() {
     let clock = FakeClock::default();
     let limits = builder().capacity(1_000).shards(1).clock(clock.clone());
@@ -389,6 +399,7 @@ fn what_is_prefetched_expires_as_everything_does_and_may_take_the_place_of_what_
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
 fn the_bound_on_the_weight_holds_and_what_is_too_heavy_is_not_prefetched() {
     let limits = builder().weight(16_000, |key, _| if key % 5 == 0 { 1_500 } else { 20 });
     let cache = limits
@@ -407,95 +418,8 @@ fn the_bound_on_the_weight_holds_and_what_is_too_heavy_is_not_prefetched() {
     );
 }
 
-/// A key that counts how many of it there are. Only some of its number is hashed.
-#[derive(Debug)]
-struct Counted {
-    number: u64,
-    hashed: u64,
-    count: Arc<AtomicUsize>,
-}
-
-impl Counted {
-    fn new(number: u64, hashed: u64, count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, SeqCst);
-        let count = Arc::clone(count);
-        Self {
-            number,
-            hashed,
-            count,
-        }
-    }
-}
-
-impl Clone for Counted {
-    fn clone(&self) -> Self {
-        Self::new(self.number, self.hashed, &self.count)
-    }
-}
-
-impl Hash for Counted {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.hashed.hash(state);
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.count.fetch_sub(1, SeqCst);
-    }
-}
-
-impl PartialEq for Counted {
-    fn eq(&self, other: &Self) -> bool {
-        self.number == other.number
-    }
-}
-
-impl Eq for Counted {}
-
-fn counted(trails: usize) -> LoadingCache<Counted, u64, Infallible, Fixed> {
-    let limits = builder().capacity(64).shards(1);
-    let load = |keys: &[Counted]| keys.iter().map(|key| Ok(page(key.number))).collect();
-    let cache = limits.loader_many(load).trails(trails).build();
-    cache.expect("a cache")
-}
-
 #[test]
-fn the_keys_that_trails_remember_are_as_many_as_were_asked_for() {
-    const TRAILS: usize = 200;
-    let count = Arc::default();
-    let cache = counted(TRAILS);
-    let mut most = 0;
-    // A scan whose trails fit, and one whose do not.
-    for number in (0..20).flat_map(|_| 0..2_000) {
-        for (sequence, number) in [number % 150, 10_000 + number].into_iter().enumerate() {
-            let key = Counted::new(number, number, &count);
-            let loaded = cache.load_in_sequence(sequence, &key);
-            assert_eq!(loaded, Ok(page(number)));
-        }
-        most = most.max(count.load(SeqCst));
-    }
-    assert!(cache.statistics().prefetches.useful > 1_000);
-    // Of the cache's own, some wait to be dropped.
-    assert!(most <= TRAILS + 3 * 64, "{most}");
-    drop(cache);
-    assert_eq!(count.load(SeqCst), 0);
-    let bytes = riding(100, 1_000).trails_bytes();
-    assert_eq!(bytes, 30 * 1_000);
-}
-
-#[test]
-fn keys_that_collide_get_their_own_values() {
-    let count = Arc::default();
-    let cache = counted(1_000);
-    for number in (0..40).flat_map(|_| 0..300) {
-        let key = Counted::new(number, number / 3, &count);
-        assert_eq!(cache.load(&key), Ok(page(number)));
-    }
-    assert!(cache.statistics().prefetches.issued > 0);
-}
-
-#[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
 fn reads_that_load_nothing_use_what_was_prefetched() {
     let cache = riding(100, 1_000);
     teach(&cache);
@@ -533,10 +457,11 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 64 }))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     /// What is loaded is what was written last, if everybody who writes tells the cache.
     #[test]
+    #[cfg_attr(miri, ignore = "trails need many requests")]
     fn no_prefetch_brings_an_old_value(
         capacity in 16..80usize,
         trails in 0..100usize,

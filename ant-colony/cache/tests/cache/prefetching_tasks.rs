@@ -42,6 +42,7 @@ fn load_all(cache: &Pages, keys: impl Iterator<Item = u64>) {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
 fn what_follows_rides_along_with_a_task_that_loads() {
     let cache = riding(&Arc::default());
     load_all(&cache, (0..6).flat_map(|_| 0..400));
@@ -56,6 +57,7 @@ fn what_follows_rides_along_with_a_task_that_loads() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
 fn a_cancelled_load_lets_go_of_what_would_have_ridden_along() {
     let stuck = Arc::new(AtomicUsize::new(0));
     let cache = riding(&stuck);
@@ -85,6 +87,7 @@ fn a_cancelled_load_lets_go_of_what_would_have_ridden_along() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
 fn a_spawner_of_any_runtime_prefetches_for_tasks() {
     let tasks = Arc::new(Mutex::new(Vec::<Task>::new()));
     let spawned = Arc::clone(&tasks);
