@@ -18,10 +18,12 @@ impl Tick {
     pub(crate) const BITS: u32 = 17;
     const MASK: u32 = (1 << Self::BITS) - 1;
 
+    #[inline]
     pub(crate) const fn new(ticks: u32) -> Self {
         Self(ticks & Self::MASK)
     }
 
+    #[inline]
     pub(crate) const fn get(self) -> u32 {
         self.0
     }
@@ -74,6 +76,7 @@ impl Clock {
     }
 
     /// Exact in the bits that a tick keeps, whatever overflows above them.
+    #[inline]
     fn scaled(&self, now: u64) -> u64 {
         let passed = now.wrapping_sub(self.from);
         self.base.wrapping_add(passed.wrapping_mul(self.rate))

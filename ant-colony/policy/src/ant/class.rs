@@ -81,6 +81,7 @@ impl Class {
         Self(bits as u16 & ((1 << Self::BITS) - 1))
     }
 
+    #[inline]
     pub(crate) const fn bits(self) -> u32 {
         self.0 as u32
     }

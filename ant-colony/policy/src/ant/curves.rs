@@ -249,10 +249,11 @@ fn places(row: usize) -> core::ops::Range<usize> {
 }
 
 /// Where the length is known, nothing is checked for each.
+#[inline]
 fn ranks_of<const N: usize>(table: &[Rank; N], places: &[u32; GROUP]) -> [u32; GROUP] {
     let mut ranks = [0; GROUP];
-    for (rank, &place) in ranks.iter_mut().zip(places) {
-        *rank = u32::from(table[place as usize % N].get());
+    for (i, &place) in places.iter().enumerate() {
+        ranks[i] = u32::from(table[place as usize % N].get());
     }
     ranks
 }

@@ -87,8 +87,12 @@ impl Departed {
         let print = print(hash);
         let bucket = self.bucket(hash)?;
         let mut matches = 0;
-        for (slot, bit) in bucket.0.iter().zip(BITS) {
-            matches |= if slot & PRINT_MASK == print { bit } else { 0 };
+        for (i, slot) in bucket.0.iter().enumerate() {
+            matches |= if slot & PRINT_MASK == print {
+                BITS[i]
+            } else {
+                0
+            };
         }
         let place = matches.trailing_zeros() as usize;
         if place >= BUCKET {
@@ -115,8 +119,8 @@ impl Departed {
         let Bucket(slots) = self.bucket(hash)?;
         let places = layout.places(slots, now);
         let mut worst = u32::MAX;
-        for (i, &place) in (0..).zip(&places) {
-            worst = worst.min(u32::from(rank(place).get()) << 3 | i);
+        for (i, &place) in places.iter().enumerate() {
+            worst = worst.min(u32::from(rank(place).get()) << 3 | i as u32);
         }
         let worst = worst as usize % BUCKET;
         slots[worst] = layout.slot(print(hash), mark);
@@ -126,6 +130,7 @@ impl Departed {
         })
     }
 
+    #[inline]
     fn bucket(&mut self, hash: u64) -> Option<&mut Bucket> {
         // The middle bits: a sharded mechanism has spent the top ones on the shard.
         let position = hash >> 20 & 0xffff_ffff;
@@ -140,6 +145,7 @@ const BITS: [u32; BUCKET] = [1, 2, 4, 8, 16, 32, 64, 128];
 const PRINT_MASK: u32 = (1 << PRINT_BITS) - 1;
 
 /// Never zero, so that no entry looks [`EMPTY`].
+#[inline]
 fn print(hash: u64) -> u32 {
     (hash as u32 & PRINT_MASK).max(1)
 }
@@ -157,6 +163,7 @@ impl Layout {
         }
     }
 
+    #[inline]
     fn slot(&self, print: u32, mark: Mark) -> u32 {
         let time = mark.time().get() >> self.coarse;
         let class = mark.class().row() as u32 & ((1 << self.class_bits) - 1);
@@ -167,15 +174,16 @@ impl Layout {
     #[inline(never)]
     fn places(&self, slots: &[u32; BUCKET], now: Tick) -> [u32; BUCKET] {
         let mut places = [0; BUCKET];
-        for (found, &slot) in places.iter_mut().zip(slots) {
+        for (i, &slot) in slots.iter().enumerate() {
             let entry = self.entry(slot, now);
-            *found = place(entry.class, entry.age);
+            places[i] = place(entry.class, entry.age);
         }
         places
     }
 
     /// Ages wrap around after 2,048 (lean) or 256 (full) times the cache, and are exact to an
     /// eighth or a quarter of it.
+    #[inline]
     fn entry(&self, slot: u32, now: Tick) -> Entry {
         let class = slot >> PRINT_BITS & ((1 << self.class_bits) - 1);
         let time = slot >> (PRINT_BITS + self.class_bits);

@@ -12,17 +12,20 @@ impl Mark {
     /// The time is in the highest bits, the class in the lowest; some between are free.
     const TIME_SHIFT: u32 = u32::BITS - Tick::BITS;
 
+    #[inline]
     pub(crate) const fn new(time: Tick, class: Class) -> Self {
         Self(time.get() << Self::TIME_SHIFT | class.bits())
     }
 
     /// As [`Mark::to_bits`] gave it. Any other value is a mark too, of some object.
+    #[inline]
     #[must_use]
     pub const fn from_bits(bits: u32) -> Self {
         Self(bits)
     }
 
     /// For storing.
+    #[inline]
     #[must_use]
     pub const fn to_bits(self) -> u32 {
         self.0
@@ -35,10 +38,12 @@ impl Mark {
         latest.0.wrapping_sub(self.0) >> Self::TIME_SHIFT
     }
 
+    #[inline]
     pub(crate) const fn time(self) -> Tick {
         Tick::new(self.0 >> Self::TIME_SHIFT)
     }
 
+    #[inline]
     pub(crate) const fn class(self) -> Class {
         Class::from_bits(self.0)
     }

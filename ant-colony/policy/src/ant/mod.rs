@@ -219,7 +219,10 @@ impl Ant {
         }
         self.sampling.residents += (GROUP / Self::SAMPLED) as f32;
         let ranks = self.curves.ranks(&places);
-        let worths = core::array::from_fn(|i| (ranks[i] << 16 | youths[i]) as i32);
+        let mut worths = [0; GROUP];
+        for (i, rank) in ranks.iter().enumerate() {
+            worths[i] = (rank << 16 | youths[i]) as i32;
+        }
         list.offer_group(worths, first, marks);
     }
 
@@ -311,11 +314,13 @@ impl Ant {
 /// The [`place`] of each mark's rank, and the lower half of its [`Worth`]. Compiled apart, or they would not be found four at once.
 #[inline(never)]
 fn places(marks: &[Mark; GROUP], tick: Tick) -> ([u32; GROUP], [u32; GROUP]) {
-    let ages = marks.map(|mark| mark.age(tick));
-    (
-        core::array::from_fn(|i| place(marks[i].class(), ages[i])),
-        ages.map(Worth::youth),
-    )
+    let (mut places, mut youths) = ([0; GROUP], [0; GROUP]);
+    for (i, mark) in marks.iter().enumerate() {
+        let age = mark.age(tick);
+        places[i] = place(mark.class(), age);
+        youths[i] = Worth::youth(age);
+    }
+    (places, youths)
 }
 
 /// Random numbers, always the same ones: xorshift64 (Marsaglia 2003).

@@ -157,10 +157,12 @@ impl Shortlist {
     #[inline]
     fn least(&self) -> Option<usize> {
         let [some, others] = &self.lanes;
-        let of_lane = |i: usize| some.worths[i].min(others.worths[i]);
-        let least: [i32; GROUP / 2] =
-            core::array::from_fn(|i| of_lane(i).min(of_lane(i + GROUP / 2)));
-        let least = least.into_iter().fold(VACANT, i32::min);
+        let mut least = [VACANT; GROUP / 2];
+        for (i, least) in least.iter_mut().enumerate() {
+            let of_lane = |i: usize| some.worths[i].min(others.worths[i]);
+            *least = of_lane(i).min(of_lane(i + GROUP / 2));
+        }
+        let least = least[0].min(least[1]).min(least[2].min(least[3]));
         (least != VACANT).then_some(least as usize % LANES)
     }
 }
