@@ -9,6 +9,8 @@
 //! an AMD EPYC of the fourth generation, with a table six times as large as its last cache, these took
 //! longer: all into the first cache at once (1.8 times), all into the second only (1.7 times), and only
 //! those lines of which the tags say that they are needed (1.5 times: two waits, one after the other).
+//! Of a small table, all go into the first cache at once: they come soon. So do boxes, of which there is
+//! a line or two for each key.
 
 use core::hash::BuildHasher;
 use core::mem::MaybeUninit;
@@ -17,7 +19,7 @@ use super::Map;
 use super::bucket::Bucket;
 use super::layout::{Entry, Find, Layout};
 use super::prefetch::{prefetch, prefetch_second};
-use super::search::{Reach, Search};
+use super::search::Search;
 use super::table::{Spot, Table};
 
 /// How many keys go together: more than a core can wait for at a time.
@@ -26,33 +28,6 @@ const GROUP: usize = 32;
 /// first.
 const AHEAD: usize = 8;
 const BUCKET_BYTES: usize = size_of::<Bucket>();
-
-/// The hash of a key, and its home bucket.
-type Home<'t> = (usize, &'t Bucket);
-
-/// Places of keys in a group.
-struct Places {
-    places: [u8; GROUP],
-    len: usize,
-}
-
-impl Places {
-    const fn new() -> Self {
-        Self {
-            places: [0; GROUP],
-            len: 0,
-        }
-    }
-
-    fn push(&mut self, place: usize) {
-        self.places[self.len] = place as u8;
-        self.len += 1;
-    }
-
-    fn iter(&self) -> impl Iterator<Item = usize> {
-        self.places[..self.len].iter().map(|&place| place.into())
-    }
-}
 
 impl<K, V, S: BuildHasher, L: Layout<K, V>> Map<K, V, S, L> {
     /// Calls `f` for each of `keys` with its position and its value, if it has one; not in the order of
@@ -67,7 +42,8 @@ impl<K, V, S: BuildHasher, L: Layout<K, V>> Map<K, V, S, L> {
         L: Find<K, Q>,
     {
         for (number, group) in keys.chunks(GROUP).enumerate() {
-            self.get_group(group, |place, value| f(number * GROUP + place, value));
+            let f = |place, value: Option<&V>| f(number * GROUP + place, value);
+            self.get_group(group, f);
         }
     }
 
@@ -77,9 +53,23 @@ impl<K, V, S: BuildHasher, L: Layout<K, V>> Map<K, V, S, L> {
     where
         L: Find<K, Q>,
     {
+        let is_small = self.table.is_small();
+        let mut hashes: Room<usize> = [const { MaybeUninit::uninit() }; GROUP];
+        let mut homes: Room<&Bucket> = [const { MaybeUninit::uninit() }; GROUP];
         let reach = self.table.reach();
-        let mut room = [const { MaybeUninit::uninit() }; GROUP];
-        let homes = self.ask(reach, keys, &mut room);
+        let (hashes, homes) = match reach.even() {
+            Some(even) => self.ask(keys, |hash| even.home(hash), &mut hashes, &mut homes),
+            None => self.ask(keys, |hash| reach.home(hash), &mut hashes, &mut homes),
+        };
+        if L::BOXED_BYTES > 0 {
+            for (home, &hash) in homes.iter().zip(hashes) {
+                self.table.prefetch_value(home, hash, L::BOXED_BYTES);
+            }
+        } else if !is_small {
+            for home in homes.iter().take(AHEAD) {
+                prefetch(*home, BUCKET_BYTES);
+            }
+        }
         let hold = |key, spot: &Spot<'_>| {
             // SAFETY: a spot of the table that belongs to the domain.
             unsafe { L::hold(&self.domain, spot, |stored| L::is(stored, key)) }
@@ -88,57 +78,64 @@ impl<K, V, S: BuildHasher, L: Layout<K, V>> Map<K, V, S, L> {
             Search::Found(_, held) => f(place, Some(held.value())),
             Search::Absent(..) => f(place, None),
         };
-        let mut unanswered = Places::new();
-        for (place, (key, &(hash, home))) in keys.iter().zip(homes).enumerate() {
+        // A bit for each place.
+        let mut unanswered = 0_u32;
+        for (place, ((key, &hash), home)) in keys.iter().zip(hashes).zip(homes).enumerate() {
             if L::BOXED_BYTES == 0
-                && let Some((_, later)) = homes.get(place + AHEAD)
+                && !is_small
+                && let Some(later) = homes.get(place + AHEAD)
             {
                 prefetch(*later, BUCKET_BYTES);
             }
             let hold = |spot: &Spot<'_>| hold(key, spot);
-            match Table::quick(reach, home, hash, L::word(key, hash), hold) {
+            match Table::quick(home, || reach.low(hash), hash, L::word(key, hash), hold) {
                 Some(search) => answer(place, search),
                 None => {
                     self.table.prefetch_overflow(home);
-                    unanswered.push(place);
+                    unanswered |= 1 << place;
                 }
             }
         }
-        for place in unanswered.iter() {
-            let (key, (hash, _)) = (&keys[place], homes[place]);
+        while unanswered != 0 {
+            let place = unanswered.trailing_zeros() as usize;
+            unanswered &= unanswered - 1;
+            let (key, hash) = (&keys[place], hashes[place]);
             let (word, hold) = (L::word(key, hash), |spot: &Spot<'_>| hold(key, spot));
-            answer(place, self.table.thorough(reach, hash, word, hold));
+            answer(place, self.table.thorough(hash, word, hold));
         }
     }
 
-    /// The hashes of the keys and their home buckets, which are asked for; of the first few into the
-    /// first cache. Where entries are in boxes, the buckets are read here and the boxes asked for.
+    /// The hashes of the keys and their home buckets, which are asked for.
     #[inline(always)]
     fn ask<'r, 't, Q>(
         &self,
-        reach: Reach<'t>,
         keys: &[Q],
-        room: &'r mut [MaybeUninit<Home<'t>>; GROUP],
-    ) -> &'r [Home<'t>]
+        home: impl Fn(usize) -> &'t Bucket,
+        hashes: &'r mut Room<usize>,
+        homes: &'r mut Room<&'t Bucket>,
+    ) -> (&'r [usize], &'r [&'t Bucket])
     where
         L: Find<K, Q>,
     {
-        let homes = fill(room, keys, |key| {
+        let is_small = self.table.is_small();
+        let room = hashes.iter_mut().zip(&mut *homes);
+        for (key, (hash_room, home_room)) in keys.iter().zip(room) {
             let hash = L::hash(key, &self.hasher);
-            let home = reach.home(hash);
-            prefetch_second(home, BUCKET_BYTES);
-            (hash, home)
-        });
-        if L::BOXED_BYTES > 0 {
-            for &(hash, home) in homes {
-                self.table.prefetch_value(home, hash, L::BOXED_BYTES);
+            let home = home(hash);
+            if is_small {
+                prefetch(home, BUCKET_BYTES);
+            } else {
+                prefetch_second(home, BUCKET_BYTES);
             }
-        } else {
-            for (_, home) in homes.iter().take(AHEAD) {
-                prefetch(*home, BUCKET_BYTES);
-            }
+            hash_room.write(hash);
+            home_room.write(home);
         }
-        homes
+        let len = keys.len().min(GROUP);
+        // SAFETY: as many were written.
+        let hashes = unsafe { hashes[..len].assume_init_ref() };
+        // SAFETY: here, too.
+        let homes = unsafe { homes[..len].assume_init_ref() };
+        (hashes, homes)
     }
 
     /// The memory of the buckets, as starts and lengths in bytes: for who wants larger pages for it. It
@@ -149,17 +146,5 @@ impl<K, V, S: BuildHasher, L: Layout<K, V>> Map<K, V, S, L> {
     }
 }
 
-/// What `make` makes of each item, in the `room` for it; of no more than there is room for.
-#[inline(always)]
-fn fill<'r, T, U: Copy, const N: usize>(
-    room: &'r mut [MaybeUninit<U>; N],
-    items: &[T],
-    mut make: impl FnMut(&T) -> U,
-) -> &'r [U] {
-    let room = &mut room[..items.len().min(N)];
-    for (place, item) in room.iter_mut().zip(items) {
-        place.write(make(item));
-    }
-    // SAFETY: there is an item for each place in the room, as it was shortened.
-    unsafe { room.assume_init_ref() }
-}
+/// Room for something of each key of a group.
+type Room<T> = [MaybeUninit<T>; GROUP];

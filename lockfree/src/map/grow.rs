@@ -1,10 +1,12 @@
 //! Growth, one bucket at a time: linear hashing.
 //!
-//! Buckets are split in the order of their indices. With 2^d + s buckets, those below s have been
-//! split with the bit d of the hash, and the next split makes bucket 2^d + s out of bucket s. So a
-//! split moves the keys of one bucket, no table is ever copied, and none is left to be freed.
+//! Buckets are split in the order of their indices. With f * 2^d + s buckets, those below s have been
+//! split with the bit d of the hash, and the next split makes bucket f * 2^d + s out of bucket s. (f is
+//! the number of [families](super::families).) So a split moves the keys of one bucket, no table is ever
+//! copied, and none is left to be freed.
 
 use super::bucket::{Bucket, Locked};
+use super::families::Origin;
 use super::table::Table;
 use super::tags::Tags;
 use crate::sync::MODELLED;
@@ -53,8 +55,7 @@ impl Table {
 
     /// Makes the bucket `new` out of the one that holds its keys; false if that is locked.
     fn split(&self, new: usize, hash_of: &impl Fn(usize) -> usize) -> bool {
-        let depth = new.ilog2();
-        let index = new ^ (1 << depth);
+        let Origin { index, low, depth } = self.used.families.origin(new);
         // SAFETY: less than `new`, so it is in use.
         let home = unsafe { self.home(index) };
         // Before the depth: that the lock is taken with this version confirms the depth.
@@ -71,13 +72,13 @@ impl Table {
         let first = locked.version.link();
         // All bits that count, not only the new one: overflow buckets may still have what a split
         // left behind whose `gather` panicked. It goes neither way.
-        let belongs = |key, bucket| hash_of(key) & ((2 << depth) - 1) == bucket;
+        let belongs = |key, low| hash_of(key) & ((2 << depth) - 1) == low;
         // From here on searches for the keys that leave are led on to the image.
-        home.set_tags(self.fill_image(home, first, image, |key| belongs(key, new)));
+        home.set_tags(self.fill_image(home, first, image, |key| belongs(key, low | 1 << depth)));
         locked.version = locked.version.next();
-        self.used.extend(new);
+        self.used.extend(new, depth);
         if first != 0 {
-            self.gather(&mut locked, |key| belongs(key, index));
+            self.gather(&mut locked, |key| belongs(key, low));
             drop(locked);
             // SAFETY: not linked to any more, and the unlocking changed the version.
             unsafe { self.overflow.give_chain(first) };

@@ -39,7 +39,8 @@
 //! The closure of [`update`](Map::update) runs before step 1, and again if that fails: if the value
 //! that it saw has changed, but also if another key of the chain came or left, or the chain is locked.
 //!
-//! **Growth** is linear hashing: a level doubles the number of buckets, one split after the other.
+//! **Growth** is linear hashing: a level doubles the number of buckets, one split after the other. A map
+//! with room from the start begins at a level's end, whatever its size (`families.rs`).
 //! 1. Each thread counts its insertions, on Linux in a counter of its own; others share 16 counters,
 //!    from which removals subtract. An insertion that brings its counter to a multiple of eight splits
 //!    buckets until there are enough, at most 16. It tries once to lock the bucket that is next; if
@@ -152,6 +153,7 @@ pub(crate) mod barrier;
 mod batch;
 mod bucket;
 mod count;
+mod families;
 mod grow;
 mod layout;
 mod overflow;
@@ -237,7 +239,8 @@ impl<K, V, L: Layout<K, V>> Map<K, V, RandomState, L> {
 }
 
 impl<K, V, S, L: Layout<K, V>> Map<K, V, S, L> {
-    /// An empty map with another hasher. The low bits of the hash choose the bucket.
+    /// An empty map with another hasher. The low bits of the hash choose the bucket, and in a map that had
+    /// room from the start all bits together.
     #[must_use]
     pub fn with_hasher(hasher: S) -> Self {
         Self::with_capacity_and_hasher(0, hasher)
@@ -281,13 +284,12 @@ impl<K, V, S: BuildHasher, L: Layout<K, V>> Map<K, V, S, L> {
         L: Find<K, Q>,
     {
         let hash = L::hash(key, &self.hasher);
-        let reach = self.table.reach();
-        let (home, word) = (reach.home(hash), L::word(key, hash));
+        let (first, word) = (self.table.first(hash), L::word(key, hash));
         let hold = |spot: &Spot<'_>| {
             // SAFETY: a spot of the table that belongs to the domain.
             unsafe { L::hold(&self.domain, spot, |stored| L::is(stored, key)) }
         };
-        (self.table).search_at(reach, home, hash, word, hold, |search| match search {
+        (self.table).search_at(first, hash, word, hold, |search| match search {
             Search::Found(_, held) => Some(f(held.value())),
             Search::Absent(..) => None,
         })

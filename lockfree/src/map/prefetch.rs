@@ -19,8 +19,14 @@ pub(super) fn prefetch_second<T>(start: *const T, bytes: usize) {
 
 #[inline(always)]
 fn each_line<T>(start: *const T, bytes: usize, ask: impl Fn(*const i8)) {
-    for line in 0..bytes.div_ceil(LINE_BYTES).min(LINES_MAX) {
-        ask(start.cast::<i8>().wrapping_add(line * LINE_BYTES));
+    // From the beginning of its line on: what is shorter than a line may still lie in two.
+    let before = match align_of::<T>() {
+        LINE_BYTES.. => 0,
+        _ => start.addr() % LINE_BYTES,
+    };
+    let first = start.cast::<i8>().wrapping_sub(before);
+    for line in 0..(before + bytes).div_ceil(LINE_BYTES).min(LINES_MAX) {
+        ask(first.wrapping_add(line * LINE_BYTES));
     }
 }
 

@@ -1,15 +1,19 @@
 //! Searches: see the module's introduction for the protocol.
 //!
-//! Who looks for several keys lets [`Reach::home`] find the home buckets, which computes no more than
+//! Who looks for several keys lets [`Table::first`] find the home buckets, which computes no more than
 //! addresses, asks for their memory, and only then begins with [`Table::quick`].
 
 use core::hint::select_unpredictable;
 
 use super::bucket::{Bucket, Locked};
-use super::prefetch::{prefetch, prefetch_second};
+use super::families::Families;
+use super::prefetch::prefetch;
 use super::table::{Seen, Spot, Table};
 use super::tags::Tags;
 use crate::sync::atomic::{Ordering::Acquire, Ordering::Relaxed};
+
+/// Tables of fewer buckets are small: 4 MiB.
+const SMALL_BUCKETS: usize = 1 << 15;
 
 /// What is to be made of a pair with the right key word.
 pub enum Hold<H> {
@@ -42,29 +46,82 @@ impl<'t, H> Search<'t, H> {
 #[derive(Clone, Copy)]
 pub(super) struct Reach<'t> {
     table: &'t Table,
+    families: Families,
     last: usize,
     mask: usize,
-    /// Where all of them lie side by side, if they do.
-    first: Option<*const Bucket>,
+}
+
+/// The buckets of a table that is as it began: one for each family.
+#[derive(Clone, Copy)]
+pub(super) struct Even<'t> {
+    table: &'t Table,
+    families: Families,
+}
+
+impl<'t> Even<'t> {
+    /// The home bucket of this hash, or one that it was split off.
+    #[inline(always)]
+    pub(super) fn home(self, hash: usize) -> &'t Bucket {
+        // SAFETY: there are as many buckets from the start, in the first segment.
+        let bucket = unsafe { self.table.used.first.0.add(self.families.of(hash)) };
+        // SAFETY: made before the table was shared. It stays, and is changed only through atomics.
+        let bucket = unsafe { &*bucket };
+        bucket.note_used();
+        bucket
+    }
 }
 
 impl<'t> Reach<'t> {
-    /// The index of the home bucket of this hash, or of one that it was split off.
+    /// The low bits of this hash that choose a bucket in its family, and the index of that one: the home
+    /// bucket or one that it was split off.
     #[inline(always)]
-    fn index(self, hash: usize) -> usize {
-        let index = hash & self.mask;
+    fn low_and_index(self, hash: usize) -> (usize, usize) {
+        let (far, near) = (hash & self.mask, hash & (self.mask >> 1));
         // The second one is in use as well: the mask is not newer than `last`.
-        select_unpredictable(index <= self.last, index, index & (self.mask >> 1))
+        if self.families.are_one() {
+            // A branch, for multiplications take longer.
+            let low = select_unpredictable(far <= self.last, far, near);
+            return (low, low);
+        }
+        let family = self.families.of(hash);
+        let index = self.families.index(family, far);
+        let is_split = index <= self.last;
+        let low = select_unpredictable(is_split, far, near);
+        (low, self.families.index(family, low))
+    }
+
+    /// The buckets, if their families have one each.
+    #[inline(always)]
+    pub(super) fn even(self) -> Option<Even<'t>> {
+        let Self {
+            table, families, ..
+        } = self;
+        (self.mask == 0).then_some(Even { table, families })
+    }
+
+    /// The low bits of this hash that led to [`home`](Self::home).
+    #[inline(always)]
+    pub(super) fn low(self, hash: usize) -> usize {
+        match self.mask {
+            0 => 0,
+            _ => self.low_and_index(hash).0,
+        }
     }
 
     /// The home bucket of this hash, or one that it was split off.
     #[inline(always)]
     pub(super) fn home(self, hash: usize) -> &'t Bucket {
-        let index = self.index(hash);
-        let Some(first) = self.first else {
+        self.bucket(self.low_and_index(hash).1)
+    }
+
+    /// The home bucket `index`, which is at most `last`.
+    #[inline(always)]
+    fn bucket(self, index: usize) -> &'t Bucket {
+        let (first, highest) = self.table.used.first;
+        if self.last > highest {
             // SAFETY: at most `last`, which was read with acquire.
             return unsafe { self.table.home(index) };
-        };
+        }
         // SAFETY: at most `last`, which is in the segment that begins there.
         let bucket = unsafe { first.add(index) };
         // SAFETY: `last` was read with acquire, so the bucket was made before. It stays, and is changed
@@ -106,6 +163,28 @@ fn look<'t, H>(
 }
 
 impl Table {
+    /// True if a core's second cache has room for much of the table.
+    #[inline(always)]
+    pub(super) fn is_small(&self) -> bool {
+        self.used.last.load(Relaxed) < SMALL_BUCKETS
+    }
+
+    /// The home bucket of this hash, or one that it was split off, and the low bits that led there.
+    #[inline(always)]
+    pub(super) fn first(&self, hash: usize) -> (&Bucket, usize) {
+        let families = self.used.families;
+        if !families.are_one() && self.used.mask.load(Relaxed) == 0 {
+            let even = Even {
+                table: self,
+                families,
+            };
+            return (even.home(hash), 0);
+        }
+        let reach = self.reach();
+        let (low, index) = reach.low_and_index(hash);
+        (reach.bucket(index), low)
+    }
+
     /// Which buckets are in use.
     #[inline(always)]
     pub(super) fn reach(&self) -> Reach<'_> {
@@ -114,12 +193,11 @@ impl Table {
         let mask = self.used.mask.load(Acquire);
         // Acquire: the buckets, their tags and their segments are there.
         let last = self.used.last.load(Acquire);
-        let (first, highest) = self.used.first;
         Reach {
             table: self,
+            families: self.used.families,
             last,
             mask,
-            first: (last <= highest).then_some(first),
         }
     }
 
@@ -129,7 +207,7 @@ impl Table {
     pub(super) fn prefetch_value(&self, home: &Bucket, hash: usize, bytes: usize) {
         if let Some(slot) = home.tags().matching(Tags::tag(hash)).next() {
             // Relaxed: nothing is read there.
-            prefetch_second(home.pairs[slot].value.load(Relaxed), bytes);
+            prefetch(home.pairs[slot].value.load(Relaxed), bytes);
         }
     }
 
@@ -153,25 +231,23 @@ impl Table {
         key: usize,
         hold: impl FnMut(&Spot<'_>) -> Hold<H>,
     ) -> Search<'_, H> {
-        let reach = self.reach();
-        self.search_at(reach, reach.home(hash), hash, key, hold, |search| search)
+        self.search_at(self.first(hash), hash, key, hold, |search| search)
     }
 
-    /// The same in `home`, where `reach` has sent the search; calls `then` with the result, in two
-    /// places, so that the result of a quick search stays in registers.
+    /// The same in `home`, where [`first`](Self::first) has sent the search; calls `then` with the result, in two places, so that the result of a
+    /// quick search stays in registers.
     #[inline(always)]
     pub(super) fn search_at<'t, H, R>(
         &'t self,
-        reach: Reach<'t>,
-        home: &'t Bucket,
+        (home, low): (&'t Bucket, usize),
         hash: usize,
         key: usize,
         mut hold: impl FnMut(&Spot<'_>) -> Hold<H>,
         then: impl FnOnce(Search<'t, H>) -> R,
     ) -> R {
-        match Self::quick(reach, home, hash, key, &mut hold) {
+        match Self::quick(home, || low, hash, key, &mut hold) {
             Some(search) => then(search),
-            None => then(self.thorough(reach, hash, key, hold)),
+            None => then(self.thorough(hash, key, hold)),
         }
     }
 
@@ -179,20 +255,20 @@ impl Table {
     #[inline(always)]
     pub(super) fn thorough<'t, H>(
         &'t self,
-        reach: Reach<'t>,
         hash: usize,
         key: usize,
         hold: impl FnMut(&Spot<'_>) -> Hold<H>,
     ) -> Search<'t, H> {
+        let (low, _) = self.reach().low_and_index(hash);
         // SAFETY: at most `last`, which was read with acquire.
-        unsafe { self.search_from(reach.index(hash), hash, key, hold) }
+        unsafe { self.search_from(low, hash, key, hold) }
     }
 
-    /// The search in `home` alone: nearly always that is enough.
+    /// The search in `home` alone, where `low` bits of the hash have led: nearly always that is enough.
     #[inline(always)]
     pub(super) fn quick<'t, H>(
-        reach: Reach<'t>,
         home: &'t Bucket,
+        low: impl FnOnce() -> usize,
         hash: usize,
         key: usize,
         mut hold: impl FnMut(&Spot<'_>) -> Hold<H>,
@@ -203,7 +279,7 @@ impl Table {
             Look::Found(spot, held) => Some(Search::Found(spot, held)),
             Look::NotHere => {
                 let is_all = seen.version.link() == 0
-                    && (hash ^ reach.index(hash)) & seen.tags.mask() == 0
+                    && (hash ^ low()) & seen.tags.mask() == 0
                     && seen.holds();
                 is_all.then_some(Search::Absent(seen))
             }
@@ -211,26 +287,29 @@ impl Table {
         }
     }
 
-    /// The whole search, from the home bucket `index` on, which may not be the right one any more.
+    /// The whole search, from the bucket that `low` chooses in the hash's family; it may not be the right
+    /// one any more.
     ///
     /// # Safety
-    /// As for [`home`](Self::home).
+    /// For this bucket as for [`home`](Self::home).
     #[inline(never)]
     pub(super) unsafe fn search_from<'t, H>(
         &'t self,
-        mut index: usize,
+        mut low: usize,
         hash: usize,
         key: usize,
         mut hold: impl FnMut(&Spot<'_>) -> Hold<H>,
     ) -> Search<'t, H> {
+        let families = self.used.families;
+        let family = families.of(hash);
         loop {
             // SAFETY: by contract at first, then split off a bucket whose tags say so.
-            let seen = Seen::now(unsafe { self.home(index) });
-            let astray = (hash ^ index) & seen.tags.mask();
+            let seen = Seen::now(unsafe { self.home(families.index(family, low)) });
+            let astray = (hash ^ low) & seen.tags.mask();
             if astray != 0 {
                 // Split since the hint was read, perhaps several times. The split at the lowest bit
                 // in question took the key along; that bucket exists, others may not yet.
-                index ^= astray & astray.wrapping_neg();
+                low ^= astray & astray.wrapping_neg();
             } else if let Some(search) = self.search_chain(seen, Tags::tag(hash), key, &mut hold) {
                 return search;
             }

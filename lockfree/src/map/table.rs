@@ -5,6 +5,7 @@ use crossbeam_utils::CachePadded;
 
 use super::array::{Array, too_many};
 use super::bucket::{Bucket, Locked, Pair, Version};
+use super::families::Families;
 use super::overflow::Overflow;
 use super::tags::Tags;
 use crate::sync::atomic::{
@@ -27,22 +28,25 @@ pub struct Table {
 pub(super) struct Used {
     /// The index of the last one.
     pub(super) last: AtomicUsize,
-    /// `last`, with all bits below its highest set; what it was for a smaller `last` will do.
+    /// The low bits of hashes that choose among a family's buckets; what they were for a smaller `last`
+    /// will do.
     pub(super) mask: AtomicUsize,
+    pub(super) families: Families,
     /// The first segment of them, and the highest index in it.
     pub(super) first: (*const Bucket, usize),
 }
 
 impl Used {
-    /// Says that the buckets up to `last`, one more than before, can be used.
-    pub(super) fn extend(&self, last: usize) {
+    /// Says that the buckets up to `last`, one more than before, can be used; it was split off one that
+    /// was so deep.
+    pub(super) fn extend(&self, last: usize, depth: u32) {
         // No later call can be overtaken by these stores. For `last`: the next bucket is split only
         // by who has read this value. For `mask`: it is bucket 0 that the caller splits and has
         // locked, and so must the next one that stores it.
         self.last.store(last, Release);
-        if last.is_power_of_two() {
+        if last == self.families.buckets(depth) {
             // After `last`: see `Table::reach`.
-            self.mask.store(2 * last - 1, Release);
+            self.mask.store((2 << depth) - 1, Release);
         }
     }
 }
@@ -136,7 +140,7 @@ impl<'t> Spot<'t> {
 }
 
 impl Table {
-    /// A table of `buckets` buckets, at least two.
+    /// A table of `buckets` buckets, at least two and all equally full.
     ///
     /// # Panics
     /// If more are asked for than are allowed.
@@ -147,18 +151,17 @@ impl Table {
         }
         let homes = Array::with_room(buckets);
         let last = buckets.max(2) - 1;
-        let depth = last.ilog2();
+        let (families, depth) = Families::of_table(last + 1);
         for index in 0..=last {
-            // Those that have been split, and those that they were split into, are one bit deeper.
-            let split = index & ((1 << depth) - 1) | 1 << depth <= last;
             // SAFETY: nobody else has seen the array.
             let bucket = unsafe { homes.add(index) };
-            bucket.set_tags(Tags::empty(depth + u32::from(split)));
+            bucket.set_tags(Tags::empty(depth));
         }
         Self {
             used: CachePadded::new(Used {
                 last: AtomicUsize::new(last),
-                mask: AtomicUsize::new((2 << depth) - 1),
+                mask: AtomicUsize::new((1 << depth) - 1),
+                families,
                 first: homes.first(),
             }),
             homes,

@@ -4,13 +4,12 @@ use super::bucket::SLOTS;
 
 /// The highest bit of every slot's tag, and the lowest.
 const HIGHS: u64 = 0x8080_8080_8080_8080 >> (64 - 8 * SLOTS);
-#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
 const ONES: u64 = HIGHS >> 7;
 
 /// A tag (8 bits) for each slot, and the depth (8 bits).
 ///
 /// - The tag of a free slot is 0; otherwise it is seven bits of the key's hash under a one.
-/// - The depth is how many low bits of the hash, equal to the bucket's index, bring a key here. One
+/// - The depth is how many low bits of the hash, equal to the bucket's own, bring a key here. One
 ///   store sets it and frees the slots of the keys that it sends elsewhere.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Tags(u64);
@@ -51,7 +50,13 @@ impl Tags {
     /// The bits of the hash that choose this bucket.
     #[inline(always)]
     pub(super) const fn mask(self) -> usize {
-        (1 << self.depth()) - 1
+        Self::mask_of(self.depth())
+    }
+
+    /// As many low bits.
+    #[inline(always)]
+    pub(super) const fn mask_of(depth: u32) -> usize {
+        (1 << depth) - 1
     }
 
     pub(super) const fn deeper(self) -> Self {
@@ -116,9 +121,9 @@ impl Iterator for Slots {
 /// slot, [`STRIDE`](scan::STRIDE) apart.
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 mod scan {
-    use core::arch::x86_64::{_mm_cmpeq_epi8, _mm_cvtsi64_si128, _mm_movemask_epi8, _mm_set1_epi8};
+    use core::arch::x86_64::{_mm_cmpeq_epi8, _mm_cvtsi64_si128, _mm_movemask_epi8};
 
-    use super::SLOTS;
+    use super::{ONES, SLOTS};
 
     pub(super) const STRIDE: usize = 1;
     const ALL: u64 = (1 << SLOTS) - 1;
@@ -126,7 +131,9 @@ mod scan {
     #[inline]
     #[target_feature(enable = "sse2")]
     fn equal_bytes(tags: u64, tag: u64) -> u64 {
-        let same = _mm_cmpeq_epi8(_mm_cvtsi64_si128(tags as i64), _mm_set1_epi8(tag as i8));
+        // A multiplication, for an instruction that repeats a byte came later.
+        let wanted = _mm_cvtsi64_si128((tag * ONES) as i64);
+        let same = _mm_cmpeq_epi8(_mm_cvtsi64_si128(tags as i64), wanted);
         _mm_movemask_epi8(same) as u64 & ALL
     }
 

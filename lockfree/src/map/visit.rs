@@ -35,18 +35,28 @@ where
     /// Calls `f` with the two words and what is held, chain by chain: each key that is in the table
     /// all the time exactly once, also if the table grows.
     pub(super) fn run(mut self, mut f: impl FnMut(usize, *mut (), H)) {
-        let depth = (self.table.used.last.load(Acquire) + 1).ilog2();
-        for index in 0..1 << depth {
-            self.bucket(index, depth, &mut f);
+        let families = self.table.used.families;
+        let depth = families.depth(self.table.used.last.load(Acquire) + 1);
+        for low in 0..1 << depth {
+            for family in 0..families.buckets(0) {
+                self.bucket(family, low, depth, &mut f);
+            }
         }
     }
 
-    /// Visits the keys that the low `depth` bits of their hashes bring, or brought, to `index`.
-    fn bucket(&mut self, index: usize, depth: u32, f: &mut impl FnMut(usize, *mut (), H)) {
+    /// Visits the keys of a family whose hashes have these low bits, `depth` of them.
+    fn bucket(
+        &mut self,
+        family: usize,
+        low: usize,
+        depth: u32,
+        f: &mut impl FnMut(usize, *mut (), H),
+    ) {
+        let index = self.table.used.families.index(family, low);
         let now = loop {
             // SAFETY: below `last`, or split off a bucket whose tags, which we have seen, say so.
             let seen = Seen::now(unsafe { self.table.home(index) });
-            if self.chain(index, seen).is_some() {
+            if self.chain(low, seen).is_some() {
                 break seen.tags.depth();
             }
             self.held.clear();
@@ -56,16 +66,16 @@ where
         }
         // The others have gone to the buckets that were split off this one.
         for depth in depth..now {
-            self.bucket(index | 1 << depth, depth + 1, f);
+            self.bucket(family, low | 1 << depth, depth + 1, f);
         }
     }
 
     /// Holds all pairs of a chain; none if it has changed meanwhile.
-    fn chain(&mut self, index: usize, seen: Seen<'_>) -> Option<()> {
+    fn chain(&mut self, low: usize, seen: Seen<'_>) -> Option<()> {
         let (mut bucket, mut tags, mut link) = (seen.home, seen.tags, seen.version.link());
         loop {
             for slot in tags.occupied() {
-                self.spot(index, seen.tags, &Spot::read(seen, bucket, slot))?;
+                self.spot(low, seen.tags, &Spot::read(seen, bucket, slot))?;
             }
             (bucket, link) = match self.table.follow(&seen, link)? {
                 Some(next) => next,
@@ -75,12 +85,12 @@ where
         }
     }
 
-    fn spot(&mut self, index: usize, home: Tags, spot: &Spot<'_>) -> Option<()> {
+    fn spot(&mut self, low: usize, home: Tags, spot: &Spot<'_>) -> Option<()> {
         // A split that is going on leaves two traces in overflow buckets. One is pairs that have
         // left: they are not held, because where they are now, they may have been replaced and
         // freed. (If the key only seems to be such a one because half of it is another's, the
         // version has changed, and that is found out at the next step.)
-        if is_stray((self.hash_of)(spot.key), index, home) {
+        if is_stray((self.hash_of)(spot.key), low, home) {
             return Some(());
         }
         let held = match (self.hold)(spot) {
@@ -98,8 +108,8 @@ where
 }
 
 /// True for a pair that a split has left behind: its key is looked for elsewhere.
-const fn is_stray(hash: usize, index: usize, home: Tags) -> bool {
-    hash & home.mask() != index
+const fn is_stray(hash: usize, low: usize, home: Tags) -> bool {
+    hash & home.mask() != low
 }
 
 impl Table {
@@ -110,6 +120,7 @@ impl Table {
     ) -> impl Iterator<Item = (usize, *mut ())> {
         let table = &*self;
         (0..=table.used.last.load(Relaxed)).flat_map(move |index| {
+            let low = table.used.families.low(index);
             // SAFETY: at most `last`.
             let home = unsafe { table.home(index) };
             let overflow = table.chain(home.own_link()).map(|(_, bucket)| bucket);
@@ -120,7 +131,7 @@ impl Table {
                     occupied.map(|slot| &bucket.pairs[slot])
                 })
                 .map(|pair| (pair.key.load(Relaxed), pair.value.load(Relaxed)))
-                .filter(move |(key, _)| !is_stray(hash_of(*key), index, home.own_tags()))
+                .filter(move |(key, _)| !is_stray(hash_of(*key), low, home.own_tags()))
         })
     }
 }

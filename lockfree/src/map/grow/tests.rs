@@ -44,23 +44,36 @@ fn fail_to_split(table: &Table, new: usize, calls: usize) {
     assert!(catch_unwind(AssertUnwindSafe(|| table.split(new, &hash_of))).is_err());
 }
 
+/// In a table that has grown to so many buckets.
+fn finds_from_anywhere(begin: usize, buckets: usize) {
+    let table = Table::new(begin);
+    for _ in 0..buckets {
+        table.grow(entries_max(buckets), |key| key);
+    }
+    assert_eq!(table.used.last.load(Relaxed) + 1, buckets);
+    (0..64).for_each(|key| insert(&table, key));
+    for key in 0..64_usize {
+        assert!(matches!(find(&table, key), Search::Found(spot, ()) if spot.key == key));
+        for bits in 0..=table.used.families.depth(buckets) {
+            let once = key & ((1 << bits) - 1);
+            // SAFETY: less than the number of buckets.
+            let search = unsafe { table.search_from(once, key, key, |_| Hold::Is(())) };
+            assert!(matches!(search, Search::Found(spot, ()) if spot.key == key));
+        }
+    }
+    assert!(matches!(find(&table, 64), Search::Absent(_)));
+}
+
 #[test]
 fn a_search_that_comes_from_any_bucket_that_once_was_right_finds_the_key() {
     // Even while a level is half split: hence several numbers of buckets.
-    for buckets in [2, 3, 5, 6, 7, 12, 13, 16] {
-        let table = Table::new(2);
-        for _ in 0..buckets {
-            table.grow(entries_max(buckets), |key| key);
-        }
-        assert_eq!(table.used.last.load(Relaxed) + 1, buckets);
-        (0..64).for_each(|key| insert(&table, key));
-        for key in 0..64_usize {
-            for bits in 1..=buckets.ilog2() {
-                let once = key & ((1 << bits) - 1);
-                // SAFETY: less than the number of buckets.
-                let search = unsafe { table.search_from(once, key, key, |_| Hold::Is(())) };
-                assert!(matches!(search, Search::Found(spot, ()) if spot.key == key));
-            }
+    for (begin, buckets) in [
+        (2, &[2, 3, 5, 6, 7, 12, 13, 16][..]),
+        (3, &[3, 4, 6, 7, 12, 17]),
+        (5, &[5, 6, 10, 11, 39, 40]),
+    ] {
+        for &buckets in buckets {
+            finds_from_anywhere(begin, buckets);
         }
     }
 }
@@ -76,7 +89,7 @@ fn a_walk_in_the_middle_of_a_split_holds_no_pair_where_the_split_left_it() {
     let image = unsafe { table.homes.add(2) };
     let first = locked.version.link();
     home.set_tags(table.fill_image(home, first, image, |key| key & 3 == 2));
-    table.used.extend(2);
+    table.used.extend(2, 1);
     let held = RefCell::new(Vec::new());
     let hold = |spot: &Spot<'_>| {
         held.borrow_mut().push(spot.key);
