@@ -29,7 +29,9 @@ fn ahead(kinds: &[&str]) -> Vec<f64> {
     for (requests, capacity) in [
         (5_000, 300),
         (5_000, 1_000),
+        (10_000, 1_000),
         (20_000, 1_000),
+        (50_000, 1_000),
         (100_000, 1_000),
     ] {
         for kind in kinds {
@@ -50,20 +52,22 @@ fn ahead(kinds: &[&str]) -> Vec<f64> {
 #[test]
 fn on_short_loops_the_default_is_far_ahead_of_s3_fifo_on_average_and_at_most_a_point_behind_on_any()
 {
-    let loops = ["1.1", "1.3", "2", "4", "10"].map(|times| format!("loop,times={times}"));
+    let loops = ["1.1", "1.3", "1.5", "2", "4", "10"].map(|times| format!("loop,times={times}"));
     let ahead = ahead(&loops.each_ref().map(String::as_str));
     assert!(ahead.iter().all(|&points| points > -1.0), "{ahead:?}");
     assert!(ahead.iter().sum::<f64>() / ahead.len() as f64 > 5.0);
 }
 
 #[test]
-fn on_scans_shorter_than_the_cache_the_default_is_at_most_a_point_behind_s3_fifo() {
+fn on_scans_beside_a_hot_set_the_default_is_at_most_a_point_behind_s3_fifo() {
     let ahead = ahead(&[
         "scan,times=0.5,share=0.3,run=50",
         "scan,times=0.5,share=0.5,run=200",
         "scan,times=0.9,share=0.3,run=200",
         "scan,times=0.9,share=0.5,run=200",
         "scan,times=1.5,share=0.3,run=200",
+        "scan,times=0.5,share=0.5,run=1000",
+        "scan,times=0.9,share=0.5,run=3000",
     ]);
     assert!(ahead.iter().all(|&points| points > -1.0), "{ahead:?}");
     assert!(ahead.iter().sum::<f64>() / ahead.len() as f64 > -0.5);

@@ -66,10 +66,9 @@ impl Class {
     pub(crate) const BITS: u32 = Self::ROW_BITS + Self::PROGRESS_BITS;
     const ROW_BITS: u32 = 10;
     const PROGRESS_BITS: u32 = 4;
-    /// The first objects of a cache until it is full, in place of another context. The prior has
-    /// them as if they had been asked for again after long: what is asked for again soon ranks
-    /// higher, and later strangers have to displace them, or a loop longer than the cache would not
-    /// be hit in its second round, and a scan would carry off the first hot objects.
+    /// The first objects of a cache until it is full, in place of another context. Most of what is
+    /// asked for often is among them: later strangers have to displace them, or a loop longer than
+    /// the cache would not be hit in its second round, and a scan would carry off the hot objects.
     const PIONEER: Self = Self(CONTEXTS as u16);
 
     /// A class that no object has.
@@ -115,8 +114,6 @@ impl Class {
         self.0 as usize & (Self::KINDS - 1)
     }
 
-    /// The kind of the first objects, and the one whose prior they have.
-    pub(crate) const PIONEERS: [usize; 2] = [Self::PIONEER.kind(), 8 + 6];
     /// How many kinds there are.
     pub(crate) const KINDS: usize = 64;
     /// How many levels a count can have.

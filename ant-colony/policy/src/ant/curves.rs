@@ -8,7 +8,8 @@
 //!
 //! A class with few events borrows from its kind (count and interval), that from all of its count,
 //! that from all objects, and all from the [`prior`], whose shape by kind is kept while
-//! its height follows what was seen one step more generally.
+//! its height follows what was seen one step more generally. Neighbouring ages beyond the cache's
+//! lend each other a little.
 //!
 //! Counts are integers and change on every event; curves are built one class at a time, in turn, by
 //! [`Curves::build_next`].
@@ -17,7 +18,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::GROUP;
-use super::age::{BUCKETS, bucket};
+use super::age::{BUCKETS, TICKS, bucket};
 use super::class::{Class, Detail};
 use super::prior;
 use super::rank::{Hazards, Rank, ranks};
@@ -298,8 +299,20 @@ fn hazards(returned: &[f32; BUCKETS], ended: &[f32; BUCKETS], expected: &Hazards
     for b in (0..BUCKETS - 1).rev() {
         at_risk[b] += at_risk[b + 1];
     }
+    let (returned, at_risk) = (blurred(returned), blurred(&at_risk));
     // Apart, so that several are divided at once.
     core::array::from_fn(|b| (returned[b] + BORROWED * expected[b]) / (at_risk[b] + BORROWED))
+}
+
+/// At ages beyond the cache's, which few objects reach, each with a sixth from either side: what few
+/// events show by chance at one age is no reason to wait for it.
+fn blurred(counts: &[f32; BUCKETS]) -> [f32; BUCKETS] {
+    const FIRST: usize = bucket(TICKS) as usize;
+    let mut blurred = *counts;
+    for b in FIRST..BUCKETS - 1 {
+        blurred[b] = (counts[b - 1] + 4.0 * counts[b] + counts[b + 1]) * (1.0 / 6.0);
+    }
+    blurred
 }
 
 /// The prior of a special case, as much higher or lower as the general case turned out to be.
@@ -369,6 +382,18 @@ mod tests {
             rank_at(&curves, stranger(), 90)
         });
         assert!(ranks[1] < ranks[0]);
+    }
+
+    #[test]
+    fn what_returned_at_a_late_age_is_expected_at_its_neighbours_too() {
+        let expected_around = |peak: usize| {
+            let mut returned = [0.0; BUCKETS];
+            returned[peak] = 1_000.0;
+            let hazards = hazards(&returned, &[0.0; BUCKETS], &[0.001; BUCKETS]);
+            [peak - 2, peak - 1, peak].map(|b| hazards[b] > 0.01)
+        };
+        assert_eq!(expected_around(30), [false, true, true]);
+        assert_eq!(expected_around(10), [false, false, true]);
     }
 
     #[test]

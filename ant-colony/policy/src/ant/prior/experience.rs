@@ -14,6 +14,8 @@ use crate::ant::{Ant, Luck};
 pub struct Experience {
     clock: Clock,
     strangers: u8,
+    /// Objects so far, up to what the cache holds.
+    pioneers: u64,
     luck: Luck,
     /// By row of the prior's table.
     seen: Box<[[Seen; BUCKETS]]>,
@@ -36,6 +38,7 @@ impl Experience {
         Self {
             clock: Clock::new(objects),
             strangers: 0,
+            pioneers: 0,
             luck: Luck::new(),
             seen: alloc::vec![[Seen::default(); BUCKETS]; ROWS].into(),
         }
@@ -52,7 +55,7 @@ impl Experience {
                 self.end(forgotten, tick);
             }
             self.strangers |= 1;
-            return Mark::new(tick, Class::of_stranger(strangers));
+            return Mark::new(tick, self.first_class(strangers));
         };
         let age = tick.since(mark.time());
         if age < Ant::WINDOW {
@@ -64,6 +67,16 @@ impl Experience {
         let class = mark.class();
         let luck = || self.luck.draw();
         Mark::new(tick, class.again(Detail::Full, age, strangers, luck))
+    }
+
+    /// Of an object that is not known; of as many as the cache holds, it is one of its first.
+    fn first_class(&mut self, strangers: u32) -> Class {
+        if self.pioneers < self.clock.objects() {
+            self.pioneers += 1;
+            Class::of_pioneer()
+        } else {
+            Class::of_stranger(strangers)
+        }
     }
 
     /// The trace is over; `mark` is the last one of an object.
@@ -169,6 +182,14 @@ mod tests {
         let all = average[0];
         let likeliest = (0..BUCKETS).max_by(|&a, &b| all[a].total_cmp(&all[b]));
         assert!(likeliest.is_some_and(|age| age.abs_diff(bucket(2 * TICKS) as usize) <= 1));
+    }
+
+    #[test]
+    fn as_many_objects_as_the_cache_holds_are_its_first() {
+        let mut experience = Experience::new(10);
+        let mut class = |now| experience.on_access(None, now).class();
+        assert!((0..10).all(|now| class(now) == Class::of_pioneer()));
+        assert_eq!(class(10), Class::of_stranger(8));
     }
 
     #[test]

@@ -14,7 +14,9 @@ use super::rank::Hazards;
 const FIRST_COUNT: usize = 1;
 const FIRST_KIND: usize = FIRST_COUNT + Class::COUNTS;
 /// All objects, those of each count, those of each kind.
-const ROWS: usize = FIRST_KIND + CONTEXTS as usize + (Class::COUNTS - 1) * INTERVALS as usize;
+const ROWS: usize = FIRST_KIND + NEW + (Class::COUNTS - 1) * INTERVALS as usize;
+/// Kinds of what was asked for once: strangers by context, and the first objects of a cache.
+const NEW: usize = CONTEXTS as usize + 1;
 
 /// Of all objects.
 pub(crate) fn of_all() -> Hazards {
@@ -33,23 +35,21 @@ pub(crate) fn of_kind(kind: usize) -> Hazards {
 
 /// Of kinds that no class has, that of another.
 const fn row_of_kind(kind: usize) -> usize {
-    let (contexts, intervals) = (CONTEXTS as usize, INTERVALS as usize);
-    let [pioneers, alike] = Class::PIONEERS;
-    let kind = if kind == pioneers { alike } else { kind };
+    let intervals = INTERVALS as usize;
     let (count, rest) = (kind / 8, kind % 8);
     FIRST_KIND
         + match count {
-            0 if rest < contexts => rest,
-            0 => contexts - 1,
-            _ if rest < intervals => contexts + (count - 1) * intervals + rest,
-            _ => contexts + count * intervals - 1,
+            0 if rest < NEW => rest,
+            0 => NEW - 1,
+            _ if rest < intervals => NEW + (count - 1) * intervals + rest,
+            _ => NEW + count * intervals - 1,
         }
 }
 
 /// The count of the kind that has this row.
 const fn count_of_row(row: usize) -> usize {
     let rest = row - FIRST_KIND;
-    match rest.checked_sub(CONTEXTS as usize) {
+    match rest.checked_sub(NEW) {
         None => 0,
         Some(rest) => 1 + rest / INTERVALS as usize,
     }
