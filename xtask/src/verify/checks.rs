@@ -22,7 +22,7 @@ const CACHE: &str = "ant-colony";
 /// Its tests in which threads meet; the long version of Miri runs all, once.
 const CACHE_STRESS: [&str; 4] = ["linearize::", "threads::", "limits::no", "walking::"];
 /// The byte store, whose readers take no lock.
-const STORE: &str = "ant-colony-store";
+const STORE_PACKAGE: &str = "ant-colony-store";
 /// Its tests that Miri can run in minutes: the parts that readers meet, and readers that stop. Others
 /// fill stores with more objects than an interpreter gets through.
 const STORE_MIRI: [&str; 4] = ["view::", "memory::", "a_short_run", "readers::"];
@@ -62,10 +62,14 @@ pub(super) fn loom(subject: &Subject<'_>) -> Result<()> {
         }
         shell::run(&mut command)
     };
-    run(model_checked(subject, &subject.package.name, "loom"))?;
+    if subject.has_lockfree() {
+        run(model_checked(subject, &subject.package.name, "loom"))?;
+    }
     if subject.only.is_none() {
         run(model_checked(subject, TASKS, "loom"))?;
-        run(model_checked(subject, STORE, "loom"))?;
+    }
+    if subject.has_store() {
+        run(model_checked(subject, STORE_PACKAGE, "loom"))?;
     }
     Ok(())
 }
@@ -78,7 +82,11 @@ pub(super) fn limit_loom(command: &mut Command, seconds: u32) {
 }
 
 pub(super) fn shuttle(subject: &Subject<'_>) -> Result<()> {
-    let runs = if subject.quick { 1 } else { SHUTTLE_RUNS };
+    let runs = match subject.quick {
+        _ if !subject.has_lockfree() => 0,
+        true => 1,
+        false => SHUTTLE_RUNS,
+    };
     for _ in 0..runs {
         shell::run(&mut model_checked(
             subject,
@@ -97,7 +105,8 @@ fn model_checked(subject: &Subject<'_>, package: &str, feature: &str) -> Command
         .args(["test", "--profile", "verify"])
         .args(["--package", package])
         .args(["--features", feature, "--test", feature]);
-    if let Some(only) = subject.only {
+    // Of the store there is only one, whose tests have names of their own.
+    if let Some(only) = subject.only.filter(|_| subject.has_lockfree()) {
         command.args(["--", &format!("{only}::")]);
     }
     command
@@ -124,6 +133,8 @@ pub(super) fn miri(subject: &Subject<'_>) -> Result<()> {
             command.arg("--").args(CACHE_STRESS);
         }
         shell::run(&mut command)?;
+    }
+    if subject.has_store() {
         let cargo = || {
             let mut command = nightly::cargo(subject.workspace)?;
             command.args(["miri", "test"]);
@@ -142,8 +153,11 @@ pub(super) fn miri(subject: &Subject<'_>) -> Result<()> {
 /// continued.
 fn store(cargo: &impl Fn() -> Result<Command>, names: &[&str]) -> Result<()> {
     let mut unit = cargo()?;
-    shell::run(unit.args(["--package", STORE, "--lib", "--"]).args(names))?;
-    shell::run(cargo()?.args(["--package", STORE, "--test", STORE_HISTORIES]))
+    shell::run(
+        unit.args(["--package", STORE_PACKAGE, "--lib", "--"])
+            .args(names),
+    )?;
+    shell::run(cargo()?.args(["--package", STORE_PACKAGE, "--test", STORE_HISTORIES]))
 }
 
 pub(super) fn thread_sanitizer(subject: &Subject<'_>) -> Result<()> {
@@ -171,6 +185,8 @@ pub(super) fn thread_sanitizer(subject: &Subject<'_>) -> Result<()> {
                 command.arg("--").args(CACHE_STRESS);
             }
             shell::run(&mut command)?;
+        }
+        if subject.has_store() {
             store(&cargo, &STORE_THREADS)?;
         }
     }
@@ -199,6 +215,9 @@ fn workers(cargo: impl Fn() -> Result<Command>, quick: bool) -> Result<()> {
 
 /// The tests on the processor's own atomics, by `cargo`, which is continued.
 fn native_tests(subject: &Subject<'_>, cargo: impl Fn() -> Result<Command>) -> Result<()> {
+    if !subject.has_lockfree() {
+        return Ok(());
+    }
     let run = |arguments: &[&str]| {
         shell::run(
             cargo()?

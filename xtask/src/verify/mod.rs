@@ -21,6 +21,10 @@ use crate::workspace::{Package, Workspace};
 
 /// Where the structures are.
 const FOLDER: &str = "lockfree";
+/// The byte store, whose readers take no lock.
+const STORE_FOLDER: &str = "ant-colony/store";
+/// What it is called among the structures.
+const STORE: &str = "store";
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -30,7 +34,7 @@ pub(crate) struct Options {
     /// As short as in `cargo xtask test`; of all parts, without the mutants.
     #[arg(long)]
     quick: bool,
-    /// Only this structure: a module of lockfree/src, such as `deque`.
+    /// Only this structure: a module of lockfree/src, such as `deque`, or the byte `store`.
     #[arg(long, value_name = "STRUCTURE")]
     only: Option<String>,
 }
@@ -86,11 +90,22 @@ impl<'a> Subject<'a> {
             only,
         };
         let structures = mutants::structures(&subject.root())?;
-        if let Some(only) = only.filter(|&only| !structures.iter().any(|it| it == only)) {
-            let known = structures.join(", ");
+        let known = || structures.iter().map(String::as_str).chain([STORE]);
+        if let Some(only) = only.filter(|&only| !known().any(|it| it == only)) {
+            let known = known().collect::<Vec<_>>().join(", ");
             bail!("no structure is called {only}; there are {known}");
         }
         Ok(subject)
+    }
+
+    /// Whether structures of `lockfree/` are among what is verified.
+    fn has_lockfree(&self) -> bool {
+        self.only != Some(STORE)
+    }
+
+    /// Whether the byte store is.
+    fn has_store(&self) -> bool {
+        self.only.is_none_or(|only| only == STORE)
     }
 
     fn root(&self) -> std::path::PathBuf {

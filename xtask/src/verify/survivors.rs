@@ -1,4 +1,4 @@
-//! `lockfree/mutants.toml`: orderings that no test can be made to miss, each with its reason.
+//! The `mutants.toml` of a crate: orderings that no test can be made to miss, each with its reason.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Survivor {
-    /// Relative to `lockfree/`.
+    /// Relative to the crate.
     pub(super) file: String,
     /// Part of the line, so that the row stays true when lines move.
     pub(super) line_contains: String,

@@ -76,6 +76,7 @@ mod copy;
 mod directory;
 mod protocol;
 mod seek;
+mod tables;
 
 pub(crate) use copy::Cells;
 pub(crate) use protocol::{Sequence, fill, publish, renew};
@@ -88,12 +89,13 @@ use crate::memory::{Memory, Span};
 use crate::pages::PAGE_BYTES;
 use crate::record::{Namespace, Namespaces};
 use alloc::sync::Arc;
-use directory::{Directory, Tables};
+use directory::Directory;
 use protocol::look;
+use tables::Tables;
 
-/// The processor's atomics; where `protocol` is checked, loom's.
+/// The processor's atomics; where `protocol` and `directory` are checked, loom's.
 mod atomic {
-    pub(crate) use core::sync::atomic::{AtomicU64, Ordering, fence};
+    pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence};
 }
 use atomic::AtomicU64;
 
@@ -121,7 +123,8 @@ pub(crate) struct View {
 /// What most look-ups need, on one line, or two beside each other.
 ///
 /// Invariant: blocks of `main` and `overflow` have [`CHUNK_WORDS`], those of `segments` two to
-/// the power of `shift`.
+/// the power of `shift`. All are dense memory: aligned to pages, initialised, written by atomic stores
+/// only, and readable as long as the memory lives that the view's tables keep.
 struct Found {
     /// Buckets of the index in use.
     buckets: AtomicU64,
@@ -170,13 +173,13 @@ impl View {
 
     /// Makes sure that a chunk of buckets can be set, if the budget allows.
     pub(crate) fn reserve_chunk(&self, array: Array, number: usize) -> bool {
-        self.chunks(array).reserve(number, &self.tables)
+        self.tables.reserve(self.chunks(array), number)
     }
 
     /// Makes `span` a chunk of buckets.
     pub(crate) fn set_chunk(&self, array: Array, number: usize, span: &Span) {
         assert!(span.words().len() >= CHUNK_WORDS);
-        self.chunks(array).set(number, span);
+        self.chunks(array).set(number, span.start());
     }
 
     fn chunks(&self, array: Array) -> &Directory {
@@ -188,13 +191,13 @@ impl View {
 
     /// Makes sure that a segment can be set, if the budget allows.
     pub(crate) fn reserve_segment(&self, number: usize) -> bool {
-        self.found.0.segments.reserve(number, &self.tables)
+        self.tables.reserve(&self.found.0.segments, number)
     }
 
     /// Makes `span` a segment.
     pub(crate) fn set_segment(&self, number: usize, span: &Span) {
         assert!(span.words().len() >= 1 << self.found.0.shift);
-        self.found.0.segments.set(number, span);
+        self.found.0.segments.set(number, span.start());
     }
 
     /// Publishes the namespaces of the databases, in a closed shard.

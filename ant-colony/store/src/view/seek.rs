@@ -64,7 +64,7 @@ impl View {
         }
         let number = Shape::of(buckets).address(hash);
         let start = number % PER_CHUNK * BUCKET_WORDS;
-        // SAFETY: all chunks have so many words.
+        // SAFETY: by the invariant of `Found`, as chunks have so many words.
         let chunk = unsafe { self.found.0.main.block(number / PER_CHUNK, CHUNK_WORDS)? };
         chunk[start..start + BUCKET_WORDS].try_into().ok()
     }
@@ -75,7 +75,7 @@ impl View {
         let number = link as usize - 1;
         let start = number % PER_CHUNK * OVERFLOW_WORDS;
         let overflow = &self.found.0.overflow;
-        // SAFETY: all chunks have so many words.
+        // SAFETY: by the invariant of `Found`, as chunks have so many words.
         let chunk = unsafe { overflow.block(number / PER_CHUNK, CHUNK_WORDS)? };
         chunk[start..start + OVERFLOW_WORDS].try_into().ok()
     }
@@ -137,7 +137,7 @@ impl View {
             segments, shift, ..
         } = &self.found.0;
         let number = (at >> shift) as usize;
-        // SAFETY: all segments have so many words.
+        // SAFETY: by the invariant of `Found`, as segments have so many words.
         let segment = unsafe { segments.block(number, 1 << shift)? };
         Some(&segment[at as usize & ((1 << shift) - 1)..])
     }

@@ -1,18 +1,25 @@
 //! Every interleaving of small programs that read and write as the store does.
 //!
-//! The orders of memory are the store's own: `protocol` is its file, with loom's atomics. What is
-//! modelled is where they are used: a slot, the record that it names, and what happens to them.
-//! Each ordering in `protocol` is needed: weakened, it makes a model fail. But that `begin` is more
-//! than an acquire is for what processors do between a lock and a load, which loom does not know.
+//! The orders of memory are the store's own: `protocol` and `directory` are its files, with loom's
+//! atomics. What is modelled is where they are used: a slot, the record that it names, the blocks of
+//! memory that they lie in, and what happens to them.
+//! Each ordering there is needed: weakened, it makes a model fail (`cargo xtask verify mutants --only
+//! store`). But that `begin` is more than an acquire is for what processors do between a lock and a
+//! load, which loom does not know.
 //!
 //! ```text
 //! cargo test --profile verify -p ant-colony-store --features loom --test loom
 //! ```
 
+extern crate alloc;
+
+#[path = "../../src/view/directory.rs"]
+mod directory;
 #[path = "../../src/view/protocol.rs"]
 #[allow(dead_code, reason = "the models use what they need")]
 mod protocol;
 
+mod blocks;
 mod closed;
 mod moves;
 mod records;
@@ -26,29 +33,37 @@ mod atomic {
     use loom::sync::atomic;
     pub(crate) use loom::sync::atomic::{Ordering, fence};
 
-    #[derive(Debug)]
-    pub(crate) struct AtomicU64 {
-        word: atomic::AtomicU64,
-        loads: atomic::AtomicBool,
-    }
-
-    impl AtomicU64 {
-        pub(crate) fn new(value: u64) -> Self {
-            Self {
-                word: atomic::AtomicU64::new(value),
-                loads: atomic::AtomicBool::new(false),
+    macro_rules! with_dependent_loads {
+        ($name:ident $(<$of:ident>)?, $value:ty) => {
+            #[derive(Debug)]
+            pub(crate) struct $name $(<$of>)? {
+                word: atomic::$name $(<$of>)?,
+                loads: atomic::AtomicBool,
             }
-        }
 
-        pub(crate) fn load(&self, order: Ordering) -> u64 {
-            self.loads.store(true, Ordering::Relaxed);
-            self.word.load(order)
-        }
+            impl $(<$of>)? $name $(<$of>)? {
+                pub(crate) fn new(value: $value) -> Self {
+                    Self {
+                        word: atomic::$name::new(value),
+                        loads: atomic::AtomicBool::new(false),
+                    }
+                }
 
-        pub(crate) fn store(&self, value: u64, order: Ordering) {
-            self.word.store(value, order);
-        }
+                pub(crate) fn load(&self, order: Ordering) -> $value {
+                    self.loads.store(true, Ordering::Relaxed);
+                    self.word.load(order)
+                }
+
+                pub(crate) fn store(&self, value: $value, order: Ordering) {
+                    self.word.store(value, order);
+                }
+            }
+        };
     }
+
+    with_dependent_loads!(AtomicU64, u64);
+    with_dependent_loads!(AtomicUsize, usize);
+    with_dependent_loads!(AtomicPtr<T>, *mut T);
 }
 
 use atomic::AtomicU64;

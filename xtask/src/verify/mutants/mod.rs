@@ -1,9 +1,10 @@
 //! Ordering mutants: whether the tests would notice a memory ordering that is too weak.
 //!
-//! Every ordering in `lockfree/src` is weakened, one at a time, in a copy of the crate. The loom
-//! tests of its structure must fail, or the Miri tests of its structure; otherwise the ordering must
-//! be in `lockfree/mutants.toml` with the reason why it may not matter. The copy keeps only the
-//! tests of the structure in question, and one target folder serves all mutants.
+//! Every ordering in `lockfree/src`, and in what readers of the byte store meet, is weakened, one at a
+//! time, in a copy of the crates. The loom tests of its structure must fail, or the Miri tests of its
+//! structure; otherwise the ordering must be in the crate's `mutants.toml` with the reason why it may
+//! not matter. The copy keeps only the tests of the structure in question, and one target folder serves
+//! all mutants.
 
 mod sites;
 mod tests;
@@ -16,9 +17,47 @@ use anyhow::{Context, Result, ensure};
 use crate::workspace::relative;
 
 use super::survivors::{self, Survivor};
-use super::{FOLDER, Subject};
+use super::{FOLDER, STORE, STORE_FOLDER, Subject};
 use sites::Mutant;
 use tests::Tests;
+
+/// Crates with structures, and those that they import.
+const CRATES: [&str; 3] = [FOLDER, STORE_FOLDER, "ant-colony/policy"];
+
+/// Where orderings are, and which tests must notice.
+struct Structure {
+    name: String,
+    /// The crate.
+    folder: &'static str,
+    /// In the crate.
+    source: String,
+    /// What the names of its loom tests begin with.
+    models: String,
+}
+
+impl Structure {
+    fn of_lockfree(name: String) -> Self {
+        let source = format!("src/{name}");
+        let models = format!("{name}::");
+        let folder = FOLDER;
+        Self {
+            name,
+            folder,
+            source,
+            models,
+        }
+    }
+
+    /// The protocol of readers without locks, which all loom tests of the crate are about.
+    fn store() -> Self {
+        Self {
+            name: STORE.to_owned(),
+            folder: STORE_FOLDER,
+            source: "src/view".to_owned(),
+            models: String::new(),
+        }
+    }
+}
 
 /// The modules of the crate: each has its own tests. What has no tests (the façade) is none.
 pub(super) fn structures(root: &Path) -> Result<Vec<String>> {
@@ -35,12 +74,13 @@ pub(super) fn structures(root: &Path) -> Result<Vec<String>> {
 }
 
 pub(super) fn run(subject: &Subject<'_>) -> Result<()> {
-    let survivors = survivors::read(&subject.root().join("mutants.toml"))?;
     let copy = Copy::new(subject)?;
+    let names = structures(&subject.root())?;
+    let all = (names.into_iter().map(Structure::of_lockfree)).chain([Structure::store()]);
     let mut rows = Vec::new();
-    for structure in structures(&subject.root())? {
-        if subject.only.is_none_or(|only| only == structure) {
-            rows.extend(copy.judge(&structure, &survivors)?);
+    for structure in all {
+        if subject.only.is_none_or(|only| only == structure.name) {
+            rows.extend(copy.judge(&structure)?);
         }
     }
     let counts = Verdict::ALL.map(|verdict| rows.iter().filter(|row| **row == verdict).count());
@@ -51,7 +91,7 @@ pub(super) fn run(subject: &Subject<'_>) -> Result<()> {
     ensure!(
         unexplained == 0,
         "{unexplained} orderings can be weakened and no test notices: weaken them, write a test, or \
-         give the reason in {FOLDER}/mutants.toml"
+         give the reason in the crate's mutants.toml"
     );
     Ok(())
 }
@@ -82,7 +122,7 @@ impl Verdict {
     }
 }
 
-/// The crate alone in a workspace of its own, where its sources can be changed.
+/// The crates in a workspace of their own, where their sources can be changed.
 struct Copy<'a> {
     subject: &'a Subject<'a>,
     folder: PathBuf,
@@ -98,39 +138,53 @@ impl<'a> Copy<'a> {
             .split_once("[workspace.package]")
             .context("the workspace's manifest has no [workspace.package]")?;
         let manifest = format!(
-            "[workspace]\nresolver = \"3\"\nmembers = [\"{FOLDER}\"]\n\n[workspace.package]{shared}"
+            "[workspace]\nresolver = \"3\"\nmembers = {CRATES:?}\n\n[workspace.package]{shared}"
         );
         fs::write(folder.join("Cargo.toml"), manifest)?;
         fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock"))?;
-        let copy = folder.join(FOLDER);
-        if copy.exists() {
-            fs::remove_dir_all(&copy)?;
+        for name in CRATES {
+            let copy = folder.join(name);
+            if copy.exists() {
+                fs::remove_dir_all(&copy)?;
+            }
+            copy_folder(&root.join(name), &copy)?;
         }
-        copy_folder(&subject.root(), &copy)?;
         Ok(Copy { subject, folder })
     }
 
     /// Weakens the orderings of one structure; prints a row for each.
-    fn judge(&self, structure: &str, survivors: &[Survivor]) -> Result<Vec<Verdict>> {
+    fn judge(&self, structure: &Structure) -> Result<Vec<Verdict>> {
+        let Structure { name, folder, .. } = structure;
+        let list = self
+            .subject
+            .workspace
+            .root
+            .join(folder)
+            .join("mutants.toml");
+        let survivors = survivors::read(&list)?;
         let work = self.work(structure)?;
         let total = work.len();
-        eprintln!("\n{structure}: {total} mutants");
+        eprintln!("\n{name}: {total} mutants");
         if total == 0 {
             return Ok(Vec::new());
         }
-        self.keep_tests_of(structure)?;
+        if *folder == FOLDER {
+            self.keep_tests_of(name)?;
+        }
         let tests = Tests {
             copy: self,
             structure,
         };
         ensure!(
             tests.verdict()? == Verdict::Survived,
-            "the tests of {structure} fail without any mutant"
+            "the tests of {name} fail without any mutant"
         );
         let mut verdicts = Vec::new();
         for (number, (file, mutant)) in work.iter().enumerate() {
-            let place = format!("{FOLDER}/{file}:{} {}", mutant.line, mutant.label);
-            let verdict = self.with(file, mutant, || tests.verdict())?;
+            let place = format!("{folder}/{file}:{} {}", mutant.line, mutant.label);
+            let path = self.folder.join(folder).join(file);
+            let verdict = with(&path, mutant, || tests.verdict())
+                .with_context(|| format!("{file}:{} {}", mutant.line, mutant.label))?;
             let excuse = survivors
                 .iter()
                 .find(|row| row.excuses(file, &mutant.text, &mutant.label))
@@ -139,29 +193,14 @@ impl<'a> Copy<'a> {
             eprintln!("[{}/{total}] {place}: {text}", number + 1);
             verdicts.push(excuse.map_or(verdict, |_| Verdict::Excused));
         }
-        look_for_stale(structure, &work, survivors)?;
+        look_for_stale(structure, &work, &survivors)?;
         Ok(verdicts)
     }
 
-    /// Calls `judge` while the mutant is in the copy.
-    fn with(
-        &self,
-        file: &str,
-        mutant: &Mutant,
-        judge: impl FnOnce() -> Result<Verdict>,
-    ) -> Result<Verdict> {
-        let path = self.folder.join(FOLDER).join(file);
-        let text = fs::read_to_string(&path)?;
-        fs::write(&path, mutant.apply(&text))?;
-        let verdict = judge();
-        fs::write(&path, &text)?;
-        verdict.with_context(|| format!("{file}:{} {}", mutant.line, mutant.label))
-    }
-
-    fn work(&self, structure: &str) -> Result<Vec<(String, Mutant)>> {
+    fn work(&self, structure: &Structure) -> Result<Vec<(String, Mutant)>> {
         let mut files = Vec::new();
-        let root = self.folder.join(FOLDER);
-        rust_files(&root.join("src").join(structure), &mut files)?;
+        let root = self.folder.join(structure.folder);
+        rust_files(&root.join(&structure.source), &mut files)?;
         files.sort();
         let mut work = Vec::new();
         for path in files {
@@ -192,18 +231,28 @@ impl<'a> Copy<'a> {
     }
 }
 
+/// Calls `judge` while the mutant is in the file at `path`.
+fn with(path: &Path, mutant: &Mutant, judge: impl FnOnce() -> Result<Verdict>) -> Result<Verdict> {
+    let text = fs::read_to_string(path)?;
+    fs::write(path, mutant.apply(&text))?;
+    let verdict = judge();
+    fs::write(path, &text)?;
+    verdict
+}
+
 /// A row that speaks of no ordering would excuse the next one that happens to look alike.
 fn look_for_stale(
-    structure: &str,
+    structure: &Structure,
     work: &[(String, Mutant)],
     survivors: &[Survivor],
 ) -> Result<()> {
-    let folder = format!("src/{structure}/");
+    let folder = format!("{}/", structure.source);
     for row in survivors.iter().filter(|row| row.file.starts_with(&folder)) {
         ensure!(
             work.iter()
                 .any(|(file, mutant)| row.excuses(file, &mutant.text, &mutant.label)),
-            "{FOLDER}/mutants.toml: no {} in a line with `{}` of {}; remove the row",
+            "{}/mutants.toml: no {} in a line with `{}` of {}; remove the row",
+            structure.folder,
             row.ordering,
             row.line_contains,
             row.file

@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use super::{Copy, Verdict};
+use super::{Copy, Structure, Verdict};
 use crate::shell;
 use crate::verify::checks::limit_loom;
-use crate::verify::{FOLDER, nightly};
+use crate::verify::nightly;
 
 /// Time that loom explores each model for; those that are not finished by then notice nothing. Most
 /// mutants are noticed at once: the others get the longer time.
@@ -17,10 +17,12 @@ const LOOM_SECONDS: [u32; 2] = [1, 8];
 /// Tests that compute for longer wait for something that will never be visible: they have noticed.
 /// It is more than all models of a structure may take.
 const CPU_SECONDS_MAX: u32 = 400;
+/// The same for Miri, whose seeds run in one process: the slab map's tests take three minutes for each.
+const MIRI_CPU_SECONDS_MAX: u32 = 1_800;
 
 pub(super) struct Tests<'a> {
     pub(super) copy: &'a Copy<'a>,
-    pub(super) structure: &'a str,
+    pub(super) structure: &'a Structure,
 }
 
 impl Tests<'_> {
@@ -56,8 +58,8 @@ impl Tests<'_> {
 
     /// Whether the loom tests pass. Ends at the first that does not.
     fn loom(&self, models: &Path, seconds: u32) -> Result<bool> {
-        let mut command = limited();
-        command.arg(models).arg(format!("{}::", self.structure));
+        let mut command = limited(CPU_SECONDS_MAX);
+        command.arg(models).arg(&self.structure.models);
         self.in_copy(&mut command);
         limit_loom(&mut command, seconds);
         let mut run = command
@@ -80,32 +82,37 @@ impl Tests<'_> {
 
     /// Whether the native tests pass under Miri, with a few seeds.
     fn miri(&self) -> Result<bool> {
-        let tests = format!("{FOLDER}/tests/{}.rs", self.structure);
-        if !self.copy.folder.join(tests).exists() {
+        let name = &self.structure.name;
+        if !self.folder().join(format!("tests/{name}.rs")).exists() {
             return Ok(true);
         }
         let nightly = nightly::cargo(self.copy.subject.workspace)?;
-        let mut command = limited();
+        let mut command = limited(MIRI_CPU_SECONDS_MAX);
         command
             .arg(nightly.get_program())
             .args(nightly.get_args())
-            .args(["miri", "test", "--quiet", "--test", self.structure])
+            .args(["miri", "test", "--quiet", "--test", name])
             .env("MIRIFLAGS", "-Zmiri-many-seeds=0..4");
         self.in_copy(&mut command);
         Ok(shell::succeeds(&mut command))
     }
 
+    /// The crate.
+    fn folder(&self) -> PathBuf {
+        self.copy.folder.join(self.structure.folder)
+    }
+
     fn in_copy(&self, command: &mut Command) {
         command
-            .current_dir(self.copy.folder.join(FOLDER))
+            .current_dir(self.folder())
             .env("CARGO_TARGET_DIR", self.copy.folder.join("target"))
             .stdin(Stdio::null());
     }
 }
 
 /// To be continued with a program and its arguments.
-fn limited() -> Command {
+fn limited(cpu_seconds: u32) -> Command {
     let mut command = Command::new("prlimit");
-    command.arg(format!("--cpu={CPU_SECONDS_MAX}"));
+    command.arg(format!("--cpu={cpu_seconds}"));
     command
 }
