@@ -6,6 +6,7 @@ use std::sync::Arc;
 use event_listener::{EventListener, Listener as _};
 
 use crate::cache::Cache;
+use crate::departure::Departed;
 use crate::flight::{Flight, Joined, Ticket};
 
 impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
@@ -167,12 +168,24 @@ pub(crate) struct Lead<'c, K: Hash + Eq, V, S> {
 impl<K: Hash + Eq, V: Clone, S: BuildHasher> Lead<'_, K, V, S> {
     /// Keeps the value and hands it to those who wait.
     #[inline]
-    pub(crate) fn finish(mut self, key: K, value: V) -> V {
+    pub(crate) fn finish(self, key: K, value: V) -> V {
+        let cache = self.cache;
+        let mut departed = cache.departed(cache.shard(self.hash));
+        self.finish_before(&mut departed, key, value)
+    }
+
+    /// The same before it is told what has left.
+    #[inline(always)]
+    pub(crate) fn finish_before(
+        mut self,
+        departed: &mut Departed<'_, K, V>,
+        key: K,
+        value: V,
+    ) -> V {
         let cache = self.cache;
         let mut weighed = cache.weigh(self.hash, &key, value.clone()).ok();
         let now = cache.now();
         let shard = cache.shard(self.hash);
-        let mut departed = cache.departed(shard);
         let mut landing = Landing(None);
         // Out here, for its drop, and that of a value that is not kept, may use the cache.
         let mut ended;
@@ -184,9 +197,9 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Lead<'_, K, V, S> {
             if attached && let Some(weighed) = weighed.take() {
                 let (hash, state) = (self.hash, &mut *state);
                 if self.absent_at == Some(state.insertions) {
-                    cache.place_new(shard, state, hash, key, weighed, now, &mut departed);
+                    cache.place_new(shard, state, hash, key, weighed, now, departed);
                 } else {
-                    cache.place(shard, state, hash, key, weighed, now, &mut departed);
+                    cache.place(shard, state, hash, key, weighed, now, departed);
                 }
                 departed.collect(state);
             }

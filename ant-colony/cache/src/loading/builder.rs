@@ -117,6 +117,10 @@ where
 {
     /// Prefetches are loaded by whatever calls the jobs that `spawner` is given, off the path of who
     /// asks: a pool of threads, for instance. A job that is dropped is a prefetch that failed.
+    ///
+    /// `spawner` is called while others may wait for what was missed: it must not wait for a job to be
+    /// done. Jobs that wait do not keep the cache; one that runs may be the last to have it, and then
+    /// drops it, with `spawner` and all it owns, in its thread.
     #[must_use]
     pub fn spawner(mut self, spawner: impl Fn(Job) + Send + Sync + 'static) -> Self {
         self.loader.spawner = Some(Box::new(spawner));
@@ -134,6 +138,9 @@ where
 {
     /// Prefetches are loaded by the tasks that `spawner` is given, off the path of who asks: on tokio
     /// `|task| drop(tokio::spawn(task))`. A task that is dropped is a prefetch that failed.
+    ///
+    /// `spawner` must not wait for a task to be done. Tasks that wait do not keep the cache; one that
+    /// runs may be the last to have it, and then drops it, with `spawner` and all it owns.
     #[must_use]
     pub fn spawner(mut self, spawner: impl Fn(Task) + Send + Sync + 'static) -> Self {
         self.loader.spawner = Some(Box::new(spawner));

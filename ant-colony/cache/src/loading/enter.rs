@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hash};
 
 use ant_colony_policy::Frequency;
 
+use super::aftermath::Aftermath;
 use super::outstanding::There;
 use super::prefetcher::Order;
 use crate::cache::Cache;
@@ -82,17 +83,23 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     }
 }
 
-impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Lead<'_, K, V, S> {
+impl<'c, K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Lead<'c, K, V, S> {
     /// The value of what was ordered has come: it enters on probation, unless somebody waits for it,
     /// who makes it an entry like others, or the key was written or removed meanwhile.
-    pub(super) fn finish_order(mut self, order: Order<K>, value: V) {
+    pub(super) fn finish_order(
+        mut self,
+        order: Order<K>,
+        value: V,
+        after: &mut Aftermath<'c, K, V, S>,
+    ) {
         let (cache, hash) = (self.cache, self.hash);
         let Order { key, duty } = order;
         let mut weighed = cache.weigh(hash, &key, value.clone()).ok();
-        let is_admitted = (weighed.as_ref()).is_some_and(|weighed| duty.admits(weighed.weight));
+        let (departed, stale) = after.of(hash);
+        let is_admitted =
+            (weighed.as_ref()).is_some_and(|weighed| duty.admits(weighed.weight, stale));
         let now = cache.now();
         let shard = cache.shard(hash);
-        let mut departed = cache.departed(shard);
         let (mut landing, mut there) = (Landing(None), None);
         // Out here, for its drop, and that of a value that is not kept, may use the cache.
         let mut ended;
@@ -104,9 +111,12 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Lead<'_, K, V, S> {
             let attached = ended.as_ref().is_some_and(|ended| ended.attached);
             landing.0 = ended.as_mut().and_then(|ended| ended.flight.take());
             let is_wanted = attached && (is_admitted || landing.0.is_some());
-            if is_wanted && let Some((key, mut new)) = key.take().zip(weighed.take()) {
+            if is_wanted
+                && weighed.is_some()
+                && let Some((key, mut new)) = key.take().zip(weighed.take())
+            {
                 new.unused = landing.0.is_none();
-                there = cache.place_order(shard, state, hash, key, new, now, &mut departed);
+                there = cache.place_order(shard, state, hash, key, new, now, departed);
                 departed.collect(state);
             }
         }

@@ -6,27 +6,27 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::Core;
-use super::outstanding::Stale;
+use super::aftermath::Aftermath;
 use super::prefetcher::{Fetch, Order};
 use crate::cache::Cache;
 use crate::load::{Asked, Lead, Waiter};
 
 /// What to do about a key that was not there a moment ago.
-pub(super) enum Missed<'c, K: Hash + Eq + Clone, V, L, S> {
+pub(super) enum Missed<'c, K: Hash + Eq + Clone, V, S: BuildHasher> {
     /// It has come.
     Value(V),
     /// Another one loads it.
     Wait(Waiter<'c, K, V, S>),
-    Load(Batch<'c, K, V, L, S>),
+    Load(Batch<'c, K, V, S>),
 }
 
 /// The duty to load a missed key, and what rides along.
-pub(super) struct Batch<'c, K: Hash + Eq + Clone, V, L, S> {
-    core: &'c Core<K, V, L, S>,
+pub(super) struct Batch<'c, K: Hash + Eq + Clone, V, S: BuildHasher> {
     key: K,
     lead: Lead<'c, K, V, S>,
     riders: Riders<'c, K, V, S>,
-    stale: Vec<Stale>,
+    /// Is dropped last.
+    after: Aftermath<'c, K, V, S>,
 }
 
 impl<K: Hash + Eq + Clone, V: Clone, L, S: BuildHasher> Core<K, V, L, S> {
@@ -38,8 +38,10 @@ impl<K: Hash + Eq + Clone, V: Clone, L, S: BuildHasher> Core<K, V, L, S> {
         hash: usize,
         key: &K,
         is_told: &mut bool,
-    ) -> Missed<'_, K, V, L, S> {
+    ) -> Missed<'_, K, V, S> {
         loop {
+            // Outlives what is led.
+            let mut after = Aftermath::new(&self.cache);
             match self.cache.ask(hash, key) {
                 Asked::Again => {}
                 Asked::Value(value) => {
@@ -49,16 +51,15 @@ impl<K: Hash + Eq + Clone, V: Clone, L, S: BuildHasher> Core<K, V, L, S> {
                 }
                 Asked::Wait(waiter) => {
                     if !mem::replace(is_told, true) {
-                        let (orders, stale) = self.tell(sequence, Fetch::Joined, hash, key);
+                        let (orders, _after) = self.tell(sequence, Fetch::Joined, hash, key);
                         self.dispatch(orders);
-                        self.give_up(stale);
                     }
                     return Missed::Wait(waiter);
                 }
                 Asked::Lead(lead) => {
-                    let (mut orders, mut stale) = Default::default();
+                    let mut orders = Vec::new();
                     if !mem::replace(is_told, true) {
-                        (orders, stale) = self.tell(sequence, Fetch::Missed, hash, key);
+                        (orders, after) = self.tell(sequence, Fetch::Missed, hash, key);
                     }
                     let riders = match self.rides {
                         true => board(&self.cache, orders),
@@ -69,11 +70,10 @@ impl<K: Hash + Eq + Clone, V: Clone, L, S: BuildHasher> Core<K, V, L, S> {
                     };
                     self.loads.fetch_add(1, Relaxed);
                     return Missed::Load(Batch {
-                        core: self,
                         key: key.clone(),
                         lead,
                         riders,
-                        stale,
+                        after,
                     });
                 }
             }
@@ -81,7 +81,7 @@ impl<K: Hash + Eq + Clone, V: Clone, L, S: BuildHasher> Core<K, V, L, S> {
     }
 }
 
-impl<K: Hash + Eq + Clone, V: Clone, L, S: BuildHasher> Batch<'_, K, V, L, S> {
+impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
     /// What is to be loaded; the missed key comes first.
     pub(super) fn keys(&self) -> Vec<K> {
         let missed = self.key.clone();
@@ -93,13 +93,17 @@ impl<K: Hash + Eq + Clone, V: Clone, L, S: BuildHasher> Batch<'_, K, V, L, S> {
     /// # Panics
     /// If it said nothing of the first.
     pub(super) fn finish<E>(self, results: Vec<Result<V, E>>) -> Result<V, E> {
+        let mut after = self.after;
+        let (riders, lead, key) = (self.riders, self.lead, self.key);
         let mut results = results.into_iter();
         let missed = results.next();
         let missed = missed.expect("a loader of many keys must answer for the first one at least");
-        let value = missed.map(|value| self.lead.finish(self.key, value));
-        self.riders.finish(results);
-        // Last, for it may call the listener, which may ask for anything.
-        self.core.give_up(self.stale);
+        let hash = lead.hash;
+        let value = missed.map(|value| match riders.is_empty() {
+            true => lead.finish(key, value),
+            false => lead.finish_before(after.of(hash).0, key, value),
+        });
+        riders.finish(results, &mut after);
         value
     }
 }
@@ -120,7 +124,7 @@ pub(super) fn board<K: Hash + Eq + Clone, V: Clone, S: BuildHasher>(
     Riders(orders.into_iter().filter_map(lead).collect())
 }
 
-impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Riders<'_, K, V, S> {
+impl<'c, K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Riders<'c, K, V, S> {
     pub(super) fn keys(&self) -> impl Iterator<Item = K> {
         self.0.iter().map(|(_, order)| order.key.clone())
     }
@@ -130,10 +134,14 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Riders<'_, K, V, S> {
     }
 
     /// Those of which nothing good is said have failed.
-    pub(super) fn finish<E>(self, results: impl IntoIterator<Item = Result<V, E>>) {
+    pub(super) fn finish<E>(
+        self,
+        results: impl IntoIterator<Item = Result<V, E>>,
+        after: &mut Aftermath<'c, K, V, S>,
+    ) {
         for ((lead, order), result) in self.0.into_iter().zip(results) {
             if let Ok(value) = result {
-                lead.finish_order(order, value);
+                lead.finish_order(order, value, after);
             }
         }
     }

@@ -17,12 +17,16 @@
 //!    entries ([`enter`]): the policy does not hear of them, and they are at most one in sixteen.
 //! 3. The first read of an unused entry is a fetch like a miss, without its cost: the entry joins the
 //!    queue that a missed one would, and the trails learn.
-//! 4. An unused entry that is not asked for within 32 fetches of its sequence is given up. The account
-//!    of all that is [`Prefetches`](crate::Prefetches).
+//! 4. An unused entry that is not asked for within 32 fetches of its sequence is given up; within 32 of
+//!    all, if a heavy one needs its room. The account of all that is
+//!    [`Prefetches`](crate::Prefetches).
+//! 5. The listener is told of all that left, and user's values are dropped, when no flight is led from
+//!    there any more ([`aftermath`]): so it may ask for what rode along.
 //!
 //! A hit reads the mark that it would update anyway; caches without a loader do not know of any of
 //! this.
 
+mod aftermath;
 mod builder;
 mod enter;
 mod keys;
@@ -46,7 +50,7 @@ pub use threads::{Job, LoadingCache, Threads};
 use crate::RandomState;
 use crate::cache::Cache;
 use crate::statistics::{STRIPES, Statistics, stripe};
-use outstanding::Stale;
+use aftermath::Aftermath;
 use prefetcher::{Fetch, Order, Prefetcher};
 
 /// Sequences of requests that are told apart.
@@ -150,22 +154,21 @@ impl<K: Hash + Eq + Clone, V, L, S: BuildHasher> Core<K, V, L, S> {
             return;
         };
         if self.cache.use_first(hash, &key) {
-            let (orders, stale) = self.tell(sequence, Fetch::Used, hash, &key);
+            let (orders, _after) = self.tell(sequence, Fetch::Used, hash, &key);
             self.dispatch(orders);
-            self.give_up(stale);
         }
     }
 
-    /// Tells the prefetcher of a fetch. What it orders, and what it gives up.
+    /// Tells the prefetcher of a fetch. What it orders, and whom it gives up.
     fn tell(
         &self,
         sequence: usize,
         fetch: Fetch,
         hash: usize,
         key: &K,
-    ) -> (Vec<Order<K>>, Vec<Stale>) {
+    ) -> (Vec<Order<K>>, Aftermath<'_, K, V, S>) {
         let Some(prefetcher) = &self.prefetcher else {
-            return (Vec::new(), Vec::new());
+            return (Vec::new(), Aftermath::new(&self.cache));
         };
         let can_order = self.spawn.is_some() || self.rides && fetch == Fetch::Missed;
         let steps = if can_order { STEPS } else { 0 };
@@ -179,12 +182,6 @@ impl<K: Hash + Eq + Clone, V, L, S: BuildHasher> Core<K, V, L, S> {
             && !orders.is_empty()
         {
             spawn(self, orders);
-        }
-    }
-
-    fn give_up(&self, stale: Vec<Stale>) {
-        for stale in stale {
-            self.cache.give_up(stale.hash, stale.there.place);
         }
     }
 }

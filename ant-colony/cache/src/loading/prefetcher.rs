@@ -11,6 +11,7 @@ use ant_colony_policy::{Known, Presence, Trails};
 use parking_lot::Mutex;
 
 use super::SEQUENCES;
+use super::aftermath::Aftermath;
 use super::keys::{Hashed, Keys, name, spread};
 use super::outstanding::{Outstanding, Stale, There};
 use crate::cache::Cache;
@@ -53,37 +54,42 @@ impl<K: Hash + Eq + Clone> Prefetcher<K> {
 
     /// A key was asked for. Orders at most so many others that are predicted to be asked for next; and
     /// who is to be given up.
-    pub(super) fn on_fetch<V, S: BuildHasher>(
+    pub(super) fn on_fetch<'c, V, S: BuildHasher>(
         self: &Arc<Self>,
-        cache: &Cache<K, V, S>,
+        cache: &'c Cache<K, V, S>,
         sequence: usize,
         fetch: Fetch,
         (hash, key): Hashed<&K>,
         steps: usize,
-    ) -> (Vec<Order<K>>, Vec<Stale>) {
+    ) -> (Vec<Order<K>>, Aftermath<'c, K, V, S>) {
+        // Whatever panics, who is given up goes.
+        let mut after = Aftermath::new(cache);
         let (copy, now) = (key.clone(), cache.now());
         let is_there = |hash, key: &K| cache.is_valid(hash, key, now);
         // Dropped out here, for it is the user's.
         let _forgotten;
-        let (stale, taken) = {
+        let taken = {
             let mut state = self.0.lock();
             state.settle(fetch, hash);
             _forgotten = state.keys.keep(hash, copy);
-            state.order(sequence, hash, steps, is_there)
+            state.order(sequence, hash, steps, is_there, &mut after.stale)
         };
-        let orders = taken.into_iter().map(|(hash, key)| {
-            let _surplus = {
-                let copy = key.clone();
-                self.0.lock().put_back(hash, copy)
-            };
+        // All of them first: a clone may panic.
+        let orders = taken.into_iter().map(|((hash, key), number)| {
             let duty = Duty {
                 prefetcher: Arc::clone(self),
+                number,
                 hash,
                 is_done: false,
             };
             Order { key, duty }
         });
-        (orders.collect(), stale)
+        let orders: Vec<Order<K>> = orders.collect();
+        for Order { key, duty } in &orders {
+            let copy = key.clone();
+            let _surplus = self.0.lock().put_back(duty.hash, copy);
+        }
+        (orders, after)
     }
 
     pub(super) fn prefetches(&self) -> Prefetches {
@@ -98,6 +104,12 @@ impl<K: Hash + Eq + Clone> Prefetcher<K> {
         }
     }
 
+    /// How many of what is outstanding are there.
+    #[cfg(test)]
+    pub(super) fn there(&self) -> usize {
+        self.0.lock().outstanding.there()
+    }
+
     #[cfg(test)]
     pub(super) fn outstanding(&self) -> usize {
         self.0.lock().outstanding.len()
@@ -107,7 +119,7 @@ impl<K: Hash + Eq + Clone> Prefetcher<K> {
 impl<K: Eq> State<K> {
     /// If what is asked for was ordered, that is over.
     fn settle(&mut self, fetch: Fetch, hash: usize) {
-        match (fetch, self.outstanding.end(hash)) {
+        match (fetch, self.outstanding.end_of(hash)) {
             (_, None) => {}
             (Fetch::Used, Some(_)) => self.trails.on_use(),
             (_, Some(None)) => self.trails.on_late_use(),
@@ -121,15 +133,18 @@ impl<K: Eq> State<K> {
         self.trails.on_waste(there.displaced.map(spread));
     }
 
-    /// Learns, and orders. Who is given up; and the keys of what is ordered, taken out of the table.
+    /// Learns, and orders. The keys of what is ordered, taken out of the table, with the numbers of the
+    /// orders; and who is given up is added to those who are.
     fn order(
         &mut self,
         sequence: usize,
         hash: usize,
         steps: usize,
         is_there: impl Fn(usize, &K) -> bool,
-    ) -> (Vec<Stale>, Vec<Hashed<K>>) {
-        let mut stale = self.outstanding.on_fetch(sequence);
+        stale: &mut Vec<Stale>,
+    ) -> Vec<(Hashed<K>, u64)> {
+        self.wasted += self.outstanding.on_fetch(sequence, stale);
+        stale.iter().for_each(|stale| self.waste(stale.there));
         let (keys, outstanding) = (&mut self.keys, &self.outstanding);
         let known = |successor| {
             let (hash, key) = keys.follow(successor)?;
@@ -146,13 +161,15 @@ impl<K: Eq> State<K> {
         let steps = steps.min(outstanding.room());
         let ordered =
             (self.trails).on_fetch_ahead(sequence, spread(hash), name(hash), steps, known);
-        let mut taken = Vec::with_capacity(ordered.len());
+        let (mut taken, known) = (Vec::with_capacity(ordered.len()), stale.len());
         for (hash, key) in ordered.into_iter().filter_map(|name| self.keys.take(name)) {
-            stale.extend(self.outstanding.add(hash, sequence));
-            taken.push((hash, key));
+            let (number, given_up) = self.outstanding.add(hash, sequence);
+            stale.extend(given_up);
+            taken.push(((hash, key), number));
         }
-        stale.iter().for_each(|stale| self.waste(stale.there));
-        (stale, taken)
+        let more = &stale[known..];
+        more.iter().for_each(|stale| self.waste(stale.there));
+        taken
     }
 
     /// The key of an order is known again. What is to be dropped.
@@ -172,6 +189,7 @@ pub(super) struct Order<K: Hash + Eq + Clone> {
 /// The duty to tell what became of an order. Dropped, it has failed.
 pub(super) struct Duty<K: Hash + Eq + Clone> {
     prefetcher: Arc<Prefetcher<K>>,
+    number: u64,
     hash: usize,
     is_done: bool,
 }
@@ -181,26 +199,30 @@ impl<K: Hash + Eq + Clone> Duty<K> {
         self.hash
     }
 
-    /// Whether the value is to be kept, if nobody waits for it.
-    pub(super) fn admits(&self, weight: u64) -> bool {
-        self.prefetcher
-            .0
-            .lock()
-            .outstanding
-            .admits(self.hash, weight)
+    /// Whether the value is to be kept, if nobody waits for it. Adds who is given up for it.
+    pub(super) fn admits(&self, weight: u64, stale: &mut Vec<Stale>) -> bool {
+        let mut state = self.prefetcher.0.lock();
+        let known = stale.len();
+        let admits = state.outstanding.admits(self.number, weight, stale);
+        let more = &stale[known..];
+        more.iter().for_each(|stale| state.waste(stale.there));
+        admits
     }
 
     /// The value is in the cache.
     pub(super) fn arrive(mut self, there: There) {
         self.is_done = true;
         let mut state = self.prefetcher.0.lock();
-        state.outstanding.arrive(self.hash, there);
+        state.outstanding.arrive(self.number, there);
     }
 
     /// Somebody has waited for the value.
     pub(super) fn come_late(mut self) {
         self.is_done = true;
-        self.prefetcher.0.lock().settle(Fetch::Joined, self.hash);
+        let mut state = self.prefetcher.0.lock();
+        if state.outstanding.end(self.number).is_some() {
+            state.trails.on_late_use();
+        }
     }
 }
 
@@ -208,7 +230,7 @@ impl<K: Hash + Eq + Clone> Drop for Duty<K> {
     fn drop(&mut self) {
         if !self.is_done {
             let mut state = self.prefetcher.0.lock();
-            if let Some(there) = state.outstanding.end(self.hash) {
+            if let Some(there) = state.outstanding.end(self.number) {
                 state.waste(there.unwrap_or_default());
             }
         }

@@ -4,6 +4,7 @@ use std::hash::{BuildHasher, Hash};
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::aftermath::Aftermath;
 use super::miss::{Missed, board};
 use super::prefetcher::Order;
 use super::{Core, Loading};
@@ -44,6 +45,9 @@ impl<K: Hash + Eq + Clone, V: Clone, E, S: BuildHasher> AsyncLoadingCache<K, V, 
     /// # Cancel safety
     /// Dropping the future drops the loader, if it is the one that runs; then the next one who waits
     /// loads. What would have ridden along is not loaded either.
+    ///
+    /// A future that loads and is kept without being polled holds up whoever asks for its key, and with
+    /// [trails](crate::LoadingBuilder::trails) for any key that rides along, of which it alone knows.
     pub async fn load(&self, key: &K) -> Result<V, E> {
         self.load_in_sequence(stripe(), key).await
     }
@@ -98,12 +102,18 @@ where
         let Some(spawner) = &self.loader.spawner else {
             return;
         };
-        let core = Arc::clone(self);
+        // What waits in the spawner, which is the cache's own, must not keep it.
+        let core = Arc::downgrade(self);
         spawner(Box::pin(async move {
+            let Some(core) = core.upgrade() else {
+                return;
+            };
+            let mut after = Aftermath::new(&core.cache);
             let riders = board(&core.cache, orders);
             if !riders.is_empty() {
                 let keys = riders.keys().collect();
-                riders.finish((core.loader.load)(keys).await);
+                let results = (core.loader.load)(keys).await;
+                riders.finish(results, &mut after);
             }
         }));
     }

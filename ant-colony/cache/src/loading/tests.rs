@@ -2,11 +2,12 @@
 
 use std::convert::Infallible;
 use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use super::LoadingCache;
+use super::{Job, LoadingCache};
 use crate::Cache;
 
 /// Without a random key: the same buckets in every run.
@@ -99,4 +100,71 @@ fn each_unused_entry_is_known_and_the_others_are_not_taken_for_one() {
     }
     assert!(cache.statistics().prefetches.useful > 5_000);
     own.lock().expect("no panic").take();
+}
+
+/// Of a cache of the keys 0 to 399: those that are there and were not asked for.
+fn unused(cache: &Pages) -> usize {
+    let is_unused = |key: &u64| {
+        let found = cache.find(cache.hash(key), key);
+        found.is_some_and(|found| found.value().mark.is_unused())
+    };
+    (0..400).filter(is_unused).count()
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
+fn who_is_given_up_goes_also_if_the_load_fails_that_gave_it_up() {
+    let panics = Arc::new(AtomicBool::new(false));
+    let is_armed = Arc::clone(&panics);
+    let load = move |keys: &[u64]| {
+        assert!(!is_armed.load(SeqCst), "the loader");
+        keys.iter().map(|&key| Ok(key * 2)).collect()
+    };
+    let limits = Cache::builder().capacity(160).shards(1);
+    let limits = limits.hasher(Fixed::default());
+    let cache: Pages = (limits.loader_many(load).trails(2_000).build()).expect("a cache");
+    let prefetcher = cache.0.prefetcher.as_ref().expect("trails");
+    for key in (0..6).flat_map(|_| 0..400) {
+        assert_eq!(cache.load(&key), Ok(key * 2));
+    }
+    let mut stranger = 10_000..;
+    for from in 0..4 {
+        for key in from * 100..from * 100 + 20 {
+            assert_eq!(cache.load(&key), Ok(key * 2));
+        }
+        panics.store(true, SeqCst);
+        for key in stranger.by_ref().take(40) {
+            assert!(catch_unwind(AssertUnwindSafe(|| cache.load(&key))).is_err());
+        }
+        panics.store(false, SeqCst);
+        assert_eq!((unused(&cache), prefetcher.outstanding()), (0, 0));
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
+fn a_job_that_comes_too_late_does_not_end_a_later_order_of_its_key() {
+    let jobs = Arc::new(Mutex::new(Vec::<Job>::new()));
+    let queue = Arc::clone(&jobs);
+    let take = || std::mem::take(&mut *jobs.lock().expect("no panic"));
+    let limits = Cache::builder().capacity(160).shards(1);
+    let loader = limits.hasher(Fixed::default()).loader(|&key| Ok(key * 2));
+    let loader = loader.spawner(move |job| queue.lock().expect("no panic").push(job));
+    let cache: Pages = loader.trails(2_000).build().expect("a cache");
+    let prefetcher = cache.0.prefetcher.as_ref().expect("trails");
+    let load = |key| assert_eq!(cache.load(&key), Ok(key * 2));
+    for key in (0..6).flat_map(|_| 0..400) {
+        load(key);
+        take().into_iter().for_each(|job| job());
+    }
+    (0..400).for_each(load);
+    let late = take();
+    for key in 0..200 {
+        load(key);
+        take().into_iter().for_each(|job| job());
+    }
+    let (unused, there) = (unused(&cache), prefetcher.there());
+    assert!(unused > 2 && unused == there);
+    drop(late);
+    assert_eq!(prefetcher.there(), unused);
 }

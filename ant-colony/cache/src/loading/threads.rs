@@ -3,6 +3,7 @@
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
+use super::aftermath::Aftermath;
 use super::miss::{Missed, board};
 use super::prefetcher::Order;
 use super::{Core, Loading};
@@ -93,12 +94,17 @@ where
         let Some(spawner) = &self.loader.spawner else {
             return;
         };
-        let core = Arc::clone(self);
+        // What waits in the spawner, which is the cache's own, must not keep it.
+        let core = Arc::downgrade(self);
         spawner(Box::new(move || {
+            let Some(core) = core.upgrade() else {
+                return;
+            };
+            let mut after = Aftermath::new(&core.cache);
             let riders = board(&core.cache, orders);
             if !riders.is_empty() {
                 let keys: Vec<K> = riders.keys().collect();
-                riders.finish((core.loader.load)(&keys));
+                riders.finish((core.loader.load)(&keys), &mut after);
             }
         }));
     }

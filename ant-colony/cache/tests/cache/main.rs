@@ -11,6 +11,7 @@ mod model;
 mod panics;
 mod prefetched_keys;
 mod prefetching;
+mod prefetching_apart;
 mod prefetching_tasks;
 mod schedules;
 mod tasks;

@@ -29,7 +29,7 @@ pub(crate) fn riding(capacity: usize, trails: usize) -> Pages {
     cache.expect("a cache")
 }
 
-fn load_all(cache: &Pages, keys: impl Iterator<Item = u64>) {
+pub(crate) fn load_all(cache: &Pages, keys: impl Iterator<Item = u64>) {
     for key in keys {
         assert_eq!(cache.load(&key), Ok(page(key)));
     }
@@ -303,20 +303,20 @@ fn no_key_is_loaded_by_two_at_once_also_if_it_rides_along() {
 
 /// A spawner that keeps its jobs until they are called.
 #[derive(Clone, Default)]
-struct Jobs(Arc<Mutex<Vec<Job>>>);
+pub(crate) struct Jobs(Arc<Mutex<Vec<Job>>>);
 
 impl Jobs {
-    fn spawner(&self) -> impl Fn(Job) + Send + Sync + 'static {
+    pub(crate) fn spawner(&self) -> impl Fn(Job) + Send + Sync + 'static {
         let jobs = Arc::clone(&self.0);
         move |job| jobs.lock().expect("no panic").push(job)
     }
 
-    fn take(&self) -> Vec<Job> {
+    pub(crate) fn take(&self) -> Vec<Job> {
         std::mem::take(&mut *self.0.lock().expect("no panic"))
     }
 }
 
-fn spawning(jobs: &Jobs) -> Pages {
+pub(crate) fn spawning(jobs: &Jobs) -> Pages {
     let limits = builder().capacity(200).shards(1);
     let loader = limits.loader(|&key: &u64| Ok(page(key)));
     let cache = loader.trails(4_000).spawner(jobs.spawner()).build();

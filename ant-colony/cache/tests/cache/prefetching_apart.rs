@@ -1,0 +1,175 @@
+//! What goes wrong beside prefetching does not end it: jobs that are lost or late, sequences that fall
+//! silent, listeners that load, keys whose clones panic.
+
+use std::convert::Infallible;
+use std::hash::{Hash, Hasher};
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Context, Waker};
+
+use ant_colony::{AsyncLoadingCache, Job, LoadingCache};
+use futures::executor::block_on;
+
+use crate::prefetching::{Jobs, Pages, load_all, page, spawning};
+use crate::{Fixed, builder};
+
+#[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
+fn a_listener_may_load_what_rode_along_with_the_miss_that_made_something_leave() {
+    type Own = AsyncLoadingCache<u64, u64, Infallible, Fixed>;
+    let own: Arc<OnceLock<Own>> = Arc::default();
+    let (inner, heard) = (Arc::clone(&own), Arc::new(AtomicUsize::new(0)));
+    let (count, last) = (Arc::clone(&heard), Arc::new(AtomicU64::new(0)));
+    let asked = Arc::clone(&last);
+    let listener = move |_: &u64, _: &u64, _| {
+        // Only the outermost one, or each would make the next one leave.
+        if count.fetch_add(1, SeqCst) == 0 {
+            let key = asked.load(SeqCst) + 2;
+            let mut load = Box::pin(inner.get().expect("is built").load(&key));
+            let mut context = Context::from_waker(Waker::noop());
+            let loaded = load.as_mut().poll(&mut context);
+            assert!(loaded.is_ready(), "{key} waits for who makes room for it");
+        }
+        count.fetch_sub(1, SeqCst);
+    };
+    let limits = builder().capacity(160).shards(1).listener(listener);
+    let load = async |keys: Vec<u64>| keys.iter().map(|&key| Ok(key * 2)).collect();
+    let cache: Own = (limits.async_loader_many(load).trails(2_000).build()).expect("a cache");
+    own.set(cache.clone()).expect("once");
+    for key in (0..8).flat_map(|_| 0..400) {
+        last.store(key, SeqCst);
+        assert_eq!(block_on(cache.load(&key)), Ok(key * 2));
+    }
+    let prefetches = cache.statistics().prefetches;
+    assert!(prefetches.useful > 500, "{prefetches:?}");
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
+fn what_a_sequence_left_unused_when_it_fell_silent_gives_room_to_others() {
+    let limits = builder().weight(16_000, |_, _| 200);
+    let load = |keys: &[u64]| keys.iter().map(|&key| Ok(page(key))).collect();
+    let cache: Pages = (limits.loader_many(load).trails(4_000).build()).expect("a cache");
+    let scan = |sequence, keys: std::ops::Range<u64>| {
+        for key in keys {
+            assert_eq!(cache.load_in_sequence(sequence, &key), Ok(page(key)));
+        }
+    };
+    // It stops where five of the heaviest kind are there for it.
+    (0..6).for_each(|_| scan(0, 0..200));
+    let unused = || {
+        let prefetches = cache.statistics().prefetches;
+        prefetches.issued - prefetches.useful - prefetches.late - prefetches.wasted
+    };
+    (0..200)
+        .take_while(|_| unused() < 5)
+        .for_each(|key| scan(0, key..key + 1));
+    assert_eq!(unused(), 5);
+    (0..6).for_each(|_| scan(1, 1_000..1_200));
+    let before = cache.statistics().prefetches.useful;
+    scan(1, 1_000..1_200);
+    let useful = cache.statistics().prefetches.useful - before;
+    assert!(useful > 100, "{useful}");
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
+fn a_cache_that_is_dropped_takes_the_jobs_along_that_wait_in_its_own_spawner() {
+    let token = Arc::new(());
+    let held = Arc::clone(&token);
+    let jobs = Arc::new(Mutex::new(Vec::<Job>::new()));
+    let queue = Arc::clone(&jobs);
+    let waiting = Arc::downgrade(&jobs);
+    let limits = builder().capacity(200).shards(1);
+    let loader = limits.loader(move |&key: &u64| {
+        let _ = &held;
+        Ok(page(key))
+    });
+    let loader = loader.spawner(move |job| queue.lock().expect("no panic").push(job));
+    let cache: Pages = loader.trails(4_000).build().expect("a cache");
+    drop(jobs);
+    load_all(&cache, (0..4).flat_map(|_| 0..500));
+    let count = waiting
+        .upgrade()
+        .map(|jobs| jobs.lock().expect("no panic").len());
+    assert!(count > Some(5), "{count:?}");
+    drop(cache);
+    assert!(waiting.upgrade().is_none());
+    assert_eq!(Arc::strong_count(&token), 1);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
+fn jobs_that_are_neither_run_nor_dropped_do_not_end_prefetching_for_ever() {
+    let jobs = Jobs::default();
+    let cache = spawning(&jobs);
+    load_all(&cache, (0..4).flat_map(|_| 0..500));
+    drop(jobs.take());
+    for key in (0..500).filter(|key| key % 20 < 5) {
+        load_all(&cache, std::iter::once(key));
+    }
+    jobs.take().into_iter().for_each(mem::forget);
+    for key in (0..40).flat_map(|_| 1_000..3_000) {
+        load_all(&cache, std::iter::once(key));
+        jobs.take().into_iter().for_each(|job| job());
+    }
+    let before = cache.statistics();
+    for key in 1_000..3_000 {
+        load_all(&cache, std::iter::once(key));
+        jobs.take().into_iter().for_each(|job| job());
+    }
+    let useful = cache.statistics().prefetches.useful - before.prefetches.useful;
+    assert!(useful > 1_500, "{useful}");
+}
+
+/// A key whose clone panics when it is told to.
+#[derive(Debug)]
+struct Key(u64, Arc<AtomicBool>);
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Key {}
+
+impl Clone for Key {
+    fn clone(&self) -> Self {
+        assert!(
+            !(self.1.load(SeqCst) && self.0.is_multiple_of(20)),
+            "the bomb"
+        );
+        Self(self.0, Arc::clone(&self.1))
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
+fn orders_whose_keys_cannot_be_cloned_have_failed() {
+    let bomb = Arc::new(AtomicBool::new(false));
+    let limits = builder().capacity(160).shards(1);
+    let load = |keys: &[Key]| keys.iter().map(|key| Ok(page(key.0))).collect();
+    let cache: LoadingCache<Key, u64, Infallible, Fixed> =
+        (limits.loader_many(load).trails(2_000).build()).expect("a cache");
+    let load = |key| cache.load(&Key(key, Arc::clone(&bomb)));
+    let scan = || (0..400).for_each(|key| assert_eq!(load(key), Ok(page(key))));
+    (0..6).for_each(|_| scan());
+    bomb.store(true, SeqCst);
+    let tries = (0..400).map(|key| catch_unwind(AssertUnwindSafe(|| load(key))));
+    assert!(tries.filter(Result::is_err).count() > 10);
+    bomb.store(false, SeqCst);
+    let strangers = 10_000..10_100;
+    strangers.for_each(|key| assert_eq!(load(key), Ok(page(key))));
+    let prefetches = cache.statistics().prefetches;
+    let ended = prefetches.useful + prefetches.late + prefetches.wasted;
+    assert_eq!(prefetches.issued, ended, "{prefetches:?}");
+}
