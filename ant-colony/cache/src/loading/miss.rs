@@ -15,8 +15,9 @@ use crate::load::{Asked, Lead, Waiter};
 pub(super) enum Missed<'c, K: Hash + Eq + Clone, V, S: BuildHasher> {
     /// It has come.
     Value(V),
-    /// Another one loads it.
-    Wait(Waiter<'c, K, V, S>),
+    /// Another one loads it. What is to be told comes after the wait: the listener might wait for the
+    /// same key, and this waiter be woken to load it.
+    Wait(Waiter<'c, K, V, S>, Aftermath<'c, K, V, S>),
     Load(Batch<'c, K, V, S>),
 }
 
@@ -51,10 +52,11 @@ impl<K: Hash + Eq + Clone, V: Clone, L, S: BuildHasher> Core<K, V, L, S> {
                 }
                 Asked::Wait(waiter) => {
                     if !mem::replace(is_told, true) {
-                        let (orders, _after) = self.tell(sequence, Fetch::Joined, hash, key);
+                        let orders;
+                        (orders, after) = self.tell(sequence, Fetch::Joined, hash, key);
                         self.dispatch(orders);
                     }
-                    return Missed::Wait(waiter);
+                    return Missed::Wait(waiter, after);
                 }
                 Asked::Lead(lead) => {
                     let mut orders = Vec::new();

@@ -75,7 +75,7 @@ impl<K: Hash + Eq + Clone, V: Clone, E, S: BuildHasher> AsyncLoadingCache<K, V, 
         loop {
             match self.0.miss(sequence, hash, key, &mut is_told) {
                 Missed::Value(value) => return Ok(value),
-                Missed::Wait(next) => {
+                Missed::Wait(next, _after) => {
                     if let Some(value) = waiter.insert(next).landed().await {
                         return Ok(value);
                     }

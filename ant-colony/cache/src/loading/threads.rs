@@ -67,7 +67,7 @@ impl<K: Hash + Eq + Clone, V: Clone, E, S: BuildHasher> LoadingCache<K, V, E, S>
         loop {
             match self.0.miss(sequence(), hash, key, &mut is_told) {
                 Missed::Value(value) => return Ok(value),
-                Missed::Wait(next) => {
+                Missed::Wait(next, _after) => {
                     if let Some(value) = waiter.insert(next).wait() {
                         return Ok(value);
                     }

@@ -2,6 +2,7 @@
 //! silent, listeners that load, keys whose clones panic.
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::hash::{Hash, Hasher};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -172,4 +173,52 @@ fn orders_whose_keys_cannot_be_cloned_have_failed() {
     let prefetches = cache.statistics().prefetches;
     let ended = prefetches.useful + prefetches.late + prefetches.wasted;
     assert_eq!(prefetches.issued, ended, "{prefetches:?}");
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
+fn who_waits_tells_the_listener_afterwards_or_it_could_wait_for_the_same_key_in_vain() {
+    let (heard, stuck) = (
+        Arc::new(AtomicUsize::new(0)),
+        Arc::new(AtomicBool::new(false)),
+    );
+    let (count, is_stuck) = (Arc::clone(&heard), Arc::clone(&stuck));
+    let load = move |keys: Vec<u64>| {
+        let is_stuck = is_stuck.load(SeqCst);
+        async move {
+            if is_stuck {
+                pending::<()>().await;
+            }
+            keys.iter().map(|&key| Ok(key * 2)).collect()
+        }
+    };
+    let limits = builder().capacity(1_600).shards(1);
+    let limits = limits.listener(move |_: &u64, _: &u64, _| {
+        count.fetch_add(1, SeqCst);
+    });
+    let cache: AsyncLoadingCache<u64, u64, Infallible, Fixed> =
+        (limits.async_loader_many(load).trails(2_000).build()).expect("a cache");
+    let load = |key| block_on(cache.load_in_sequence(0, &key));
+    for _ in 0..4 {
+        (0..200).for_each(|key| assert_eq!(load(key), Ok(key * 2)));
+        cache.invalidate_all();
+    }
+    (0..20).for_each(|key| assert_eq!(load(key), Ok(key * 2)));
+    let before = heard.load(SeqCst);
+    let mut context = Context::from_waker(Waker::noop());
+    for key in 10_000..10_040 {
+        stuck.store(true, SeqCst);
+        let mut leads = Box::pin(cache.load_in_sequence(1, &key));
+        assert!(leads.as_mut().poll(&mut context).is_pending());
+        stuck.store(false, SeqCst);
+        let (mut waits, before) = (
+            Box::pin(cache.load_in_sequence(0, &key)),
+            heard.load(SeqCst),
+        );
+        assert!(waits.as_mut().poll(&mut context).is_pending());
+        assert_eq!(heard.load(SeqCst), before);
+        drop(leads);
+        assert_eq!(block_on(waits), Ok(key * 2));
+    }
+    assert!(heard.load(SeqCst) > before, "nobody was given up");
 }
