@@ -1,13 +1,16 @@
 //! Loading caches, seen from inside: what is on its way and who waits for it.
 
 use std::convert::Infallible;
-use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::future;
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use super::{Job, LoadingCache};
+use super::{AsyncLoadingCache, Job, LoadingCache};
 use crate::Cache;
 
 /// Without a random key: the same buckets in every run.
@@ -167,4 +170,82 @@ fn a_job_that_comes_too_late_does_not_end_a_later_order_of_its_key() {
     assert!(unused > 2 && unused == there);
     drop(late);
     assert_eq!(prefetcher.there(), unused);
+}
+
+type Probed = AsyncLoadingCache<Probe, u64, Infallible, Fixed>;
+
+/// A key that notes if it is dropped while the shard is locked.
+#[derive(Clone)]
+struct Probe(u64, Arc<OnceLock<Probed>>, Arc<AtomicBool>);
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        let is_locked = self
+            .1
+            .get()
+            .is_some_and(|it| it.shard(0).try_lock().is_none());
+        self.2.fetch_or(is_locked, SeqCst);
+    }
+}
+
+impl PartialEq for Probe {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Probe {}
+
+impl Hash for Probe {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
+fn a_key_that_is_waited_for_and_whose_value_is_too_heavy_is_not_dropped_under_the_lock() {
+    let heavy = Arc::new(AtomicBool::new(false));
+    let riders = Arc::new(Mutex::new(Vec::new()));
+    let (is_heavy, log) = (Arc::clone(&heavy), Arc::clone(&riders));
+    let load = move |keys: Vec<Probe>| {
+        *log.lock().expect("no panic") = keys.iter().skip(1).map(|key| key.0).collect();
+        let (mut turns, is_heavy) = (0, is_heavy.load(SeqCst));
+        future::poll_fn(move |_| {
+            turns += 1;
+            let is_ready = turns > 1 || !is_heavy;
+            let results = || keys.iter().map(|key| Ok(key.0)).collect();
+            if is_ready {
+                Poll::Ready(results())
+            } else {
+                Poll::Pending
+            }
+        })
+    };
+    let is_heavy = Arc::clone(&heavy);
+    let weigher = move |_: &Probe, _: &u64| if is_heavy.load(SeqCst) { 10_000 } else { 1 };
+    let limits = Cache::builder().weight(160, weigher);
+    let loader = limits.hasher(Fixed::default()).async_loader_many(load);
+    let cache: Probed = loader.trails(2_000).build().expect("a cache");
+    let (own, is_dropped) = (Arc::new(OnceLock::new()), Arc::new(AtomicBool::new(false)));
+    let probe = |key| Probe(key, Arc::clone(&own), Arc::clone(&is_dropped));
+    let mut context = Context::from_waker(Waker::noop());
+    for key in (0..6).flat_map(|_| 0..400) {
+        let key = probe(key);
+        assert!(pin!(cache.load(&key)).poll(&mut context).is_ready());
+    }
+    assert!(own.set(cache.clone()).is_ok());
+    heavy.store(true, SeqCst);
+    let mut waited = 0;
+    for key in (0..400).map(probe) {
+        let mut leads = pin!(cache.load(&key));
+        if leads.as_mut().poll(&mut context).is_pending() {
+            for rider in riders.lock().expect("no panic").drain(..).map(probe) {
+                waited += 1;
+                assert!(pin!(cache.load(&rider)).poll(&mut context).is_pending());
+            }
+            assert!(leads.poll(&mut context).is_ready());
+        }
+    }
+    assert!(waited > 5 && !is_dropped.load(SeqCst), "{waited}");
 }
