@@ -109,6 +109,15 @@ fn a_map_of_words_does_what_a_map_of_std_does() {
 }
 
 #[test]
+fn a_map_that_outgrows_the_room_it_had_from_the_start_does_what_a_map_of_std_does() {
+    // Three families of buckets.
+    let words = WordMap::<u64, u64>::with_capacity(8);
+    like_std!(words, few(50_000, 12), |key| key);
+    let boxes = Map::<String, u64>::with_capacity(8);
+    like_std!(boxes, few(20_000, 12), |key: u64| key.to_string());
+}
+
+#[test]
 fn a_map_of_boxes_does_what_a_map_of_std_does() {
     like_std!(Map::<String, u64>::new(), few(50_000, 12), |key: u64| key
         .to_string());
@@ -175,6 +184,8 @@ fn batches_answer_each_key_once<S: BuildHasher, L: Layout<u64, u64>>(map: &Map<u
 fn batches_of_gets_answer_each_key_once() {
     batches_answer_each_key_once(&WordMap::<u64, u64>::new());
     batches_answer_each_key_once(&WordMap::<u64, u64>::with_capacity(100));
+    batches_answer_each_key_once(&WordMap::<u64, u64>::with_capacity(20));
+    batches_answer_each_key_once(&Map::<u64, u64>::with_capacity(20));
     batches_answer_each_key_once(&Map::<u64, u64>::new());
 }
 
@@ -327,6 +338,12 @@ fn a_boxed_key_that_is_only_updated_is_never_missed() {
 }
 
 #[test]
+fn a_key_that_is_only_updated_is_never_missed_in_a_map_that_outgrows_its_first_room() {
+    never_absent!(WordMap::<u64, u64>::with_capacity(8), |key: u64| key);
+    never_absent!(Map::<u64, u64>::with_capacity(8), |key: u64| key);
+}
+
+#[test]
 fn a_key_that_is_only_updated_is_never_missed_where_chains_are_long() {
     never_absent!(
         WordMap::<u64, u64, _>::with_hasher(BuildHasherDefault::<Clustered>::default()),
@@ -358,12 +375,16 @@ fn every_update_of_every_thread_counts() {
 
 #[test]
 fn what_threads_insert_into_a_growing_map_is_there_and_what_they_remove_is_not() {
+    what_threads_insert_is_there(&WordMap::new());
+    // Families that are no power of two.
+    what_threads_insert_is_there(&WordMap::with_capacity(few(1_000, 8)));
+}
+
+fn what_threads_insert_is_there(map: &WordMap<u64, u64>) {
     const THREADS: u64 = 4;
-    let map = WordMap::<u64, u64>::new();
     let each = few(50_000, 6) as u64;
     thread::scope(|scope| {
         for thread in 0..THREADS {
-            let map = &map;
             scope.spawn(move || {
                 for key in (0..each).map(|number| number * THREADS + thread) {
                     assert_eq!(map.insert(key, key), None);

@@ -79,7 +79,8 @@ impl<K, V, S: BuildHasher, L: Layout<K, V>> Map<K, V, S, L> {
             Search::Absent(..) => f(place, None),
         };
         // A bit for each place.
-        let mut unanswered = 0_u32;
+        let mut unanswered: u32 = 0;
+        const { assert!(GROUP <= u32::BITS as usize) };
         for (place, ((key, &hash), home)) in keys.iter().zip(hashes).zip(homes).enumerate() {
             if L::BOXED_BYTES == 0
                 && !is_small

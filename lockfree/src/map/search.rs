@@ -234,8 +234,8 @@ impl Table {
         self.search_at(self.first(hash), hash, key, hold, |search| search)
     }
 
-    /// The same in `home`, where [`first`](Self::first) has sent the search; calls `then` with the result, in two places, so that the result of a
-    /// quick search stays in registers.
+    /// The same in `home`, where [`first`](Self::first) has sent the search; calls `then` with the
+    /// result, in two places, so that the result of a quick search stays in registers.
     #[inline(always)]
     pub(super) fn search_at<'t, H, R>(
         &'t self,

@@ -50,13 +50,7 @@ impl Tags {
     /// The bits of the hash that choose this bucket.
     #[inline(always)]
     pub(super) const fn mask(self) -> usize {
-        Self::mask_of(self.depth())
-    }
-
-    /// As many low bits.
-    #[inline(always)]
-    pub(super) const fn mask_of(depth: u32) -> usize {
-        (1 << depth) - 1
+        (1 << self.depth()) - 1
     }
 
     pub(super) const fn deeper(self) -> Self {
