@@ -4,6 +4,7 @@
 
 mod batch;
 mod boxes;
+mod families;
 
 use std::hash::{BuildHasherDefault, Hasher};
 

@@ -6,7 +6,7 @@ use super::{Words, both, check, one_of, words};
 use crate::guarded::Guarded;
 
 /// The values of two keys.
-fn pair(map: &Words, keys: [u64; 2]) -> [Option<u64>; 2] {
+pub(super) fn pair(map: &Words, keys: [u64; 2]) -> [Option<u64>; 2] {
     let mut found = [None; 2];
     map.get_many(&keys, |position, value| found[position] = value.copied());
     found

@@ -17,7 +17,7 @@ pub(super) fn put(map: &Boxes, key: u64, value: u64) -> Option<u64> {
     map.insert_with(key, Guarded::new(value), |old| old.map(Guarded::get))
 }
 
-fn look(map: &Boxes, key: u64) -> Option<u64> {
+pub(super) fn look(map: &Boxes, key: u64) -> Option<u64> {
     map.get_with(&key, Guarded::get)
 }
 
