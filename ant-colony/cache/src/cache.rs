@@ -107,8 +107,8 @@ impl<K: Hash + Eq, V, S> Cache<K, V, S> {
     /// True if the entry in a slot has expired.
     #[inline]
     pub(crate) fn is_due(&self, shard: &Shard<K, V>, slot: Slot, now: u64) -> bool {
-        let (expiry, times) = (self.expiry.as_ref(), shard.times.as_ref());
-        (expiry.zip(times)).is_some_and(|(expiry, times)| expiry.is_due(times.at(slot), now))
+        let expiry = self.expiry.as_ref();
+        expiry.is_some_and(|expiry| shard.is_due(expiry, slot, now))
     }
 }
 

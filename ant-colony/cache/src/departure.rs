@@ -1,7 +1,6 @@
 //! Entries that have left: why, and who is told.
 
 use std::any::Any;
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 
@@ -38,16 +37,20 @@ pub(crate) struct Departed<'c, K, V> {
     listener: Option<&'c Listener<K, V>>,
     /// If what leaves is to be read.
     wanted: bool,
+    /// Mostly there is nothing.
+    gone: Option<Box<Gone<K, V>>>,
+}
+
+struct Gone<K, V> {
     taken: Vec<(Taken<K, Entry<V>>, Cause)>,
     /// What these weigh.
     weight: u64,
     garbage: Garbage<K, Entry<V>>,
-    /// The hash of what left last.
-    pub(crate) last: Option<usize>,
 }
 
 impl<'c, K, V> Departed<'c, K, V> {
     /// Of a shard. What leaves is read by the listener, if there is one, or else by who `reads`.
+    #[inline(always)]
     pub(crate) fn new(
         shard: &'c Shard<K, V>,
         listener: Option<&'c Listener<K, V>>,
@@ -57,10 +60,7 @@ impl<'c, K, V> Departed<'c, K, V> {
             shard,
             listener,
             wanted: reads || listener.is_some(),
-            taken: Vec::new(),
-            weight: 0,
-            garbage: Garbage::default(),
-            last: None,
+            gone: None,
         }
     }
 
@@ -68,49 +68,71 @@ impl<'c, K, V> Departed<'c, K, V> {
         self.wanted
     }
 
+    #[inline(never)]
     pub(crate) fn push(&mut self, taken: Taken<K, Entry<V>>, weight: u64, cause: Cause) {
-        self.taken.push((taken, cause));
-        self.weight += weight;
+        let gone = self.gone();
+        gone.taken.push((taken, cause));
+        gone.weight += weight;
     }
 
     /// The value that left first.
     pub(crate) fn first(&self) -> Option<&V> {
-        self.taken.first().map(|(taken, _)| &taken.value().value)
+        let (taken, _) = self.gone.as_ref()?.taken.first()?;
+        Some(&taken.value().value)
     }
 
     /// The operation ends. To be called before the lock is released.
+    #[inline(always)]
     pub(crate) fn collect(&mut self, state: &mut State<K, V>) {
-        self.garbage = self.shard.collect(state);
+        if self.shard.is_collection_due(state) {
+            self.collect_now(state);
+        }
     }
 
     #[cold]
-    fn tell(&mut self) {
+    fn collect_now(&mut self, state: &mut State<K, V>) {
+        self.gone().garbage = self.shard.collect(state);
+    }
+
+    fn gone(&mut self) -> &mut Gone<K, V> {
+        self.gone.get_or_insert_with(|| {
+            Box::new(Gone {
+                taken: Vec::new(),
+                weight: 0,
+                garbage: Garbage::default(),
+            })
+        })
+    }
+
+    #[cold]
+    fn tell(&self, gone: Gone<K, V>) {
         let mut panics = Panics::default();
         if let Some(listener) = self.listener {
-            for (taken, cause) in &self.taken {
+            for (taken, cause) in &gone.taken {
                 panics.catch(|| listener(taken.key(), &taken.value().value, *cause));
             }
         }
-        let more = {
-            let mut state = self.shard.lock();
-            for (taken, _) in self.taken.drain(..) {
-                state.entries.retire(taken);
-            }
-            state.waits += self.weight;
-            self.shard.collect(&mut state)
-        };
-        let garbage = mem::take(&mut self.garbage);
-        panics.catch(|| drop(garbage));
-        panics.catch(|| drop(more));
+        panics.catch(|| drop(gone.garbage));
+        if !gone.taken.is_empty() {
+            let garbage = {
+                let mut state = self.shard.lock();
+                for (taken, _) in gone.taken {
+                    state.entries.retire(taken);
+                }
+                state.waits += gone.weight;
+                self.shard.collect(&mut state)
+            };
+            panics.catch(|| drop(garbage));
+        }
         panics.go_on();
     }
 }
 
 impl<K, V> Drop for Departed<'_, K, V> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        if !self.taken.is_empty() {
-            self.tell();
+        if let Some(gone) = self.gone.take() {
+            self.tell(*gone);
         }
     }
 }

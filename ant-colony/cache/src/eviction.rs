@@ -17,6 +17,16 @@ pub(crate) enum Limit {
     Weight(u64),
 }
 
+/// An entry that leaves.
+#[derive(Clone, Copy)]
+pub(crate) struct Victim {
+    pub(crate) place: u32,
+    pub(crate) hash: u64,
+    pub(crate) weight: u64,
+    /// Where its value is, if it has got one.
+    pub(crate) slot: Option<Slot>,
+}
+
 pub(crate) struct Eviction {
     policy: Policy,
     /// How many the policy remembers of those that left; none before the first has.
@@ -47,15 +57,23 @@ impl Eviction {
         self.places.used_in_all()
     }
 
-    /// A new entry; its place.
-    pub(crate) fn enter(&mut self, hash: u64, weight: u64) -> u32 {
+    /// What is known of the entry in a place, if there is one.
+    pub(crate) fn at(&self, place: u32) -> Option<Victim> {
+        self.places
+            .at(place as usize)
+            .map(|it| self.places.victim(it))
+    }
+
+    /// A new entry, whose value will be in `slot`; its place.
+    #[inline(always)]
+    pub(crate) fn enter(&mut self, hash: u64, weight: u64, slot: Slot) -> u32 {
         let queue = self.policy.on_insert(hash);
-        self.places.add(hash, weight, queue)
+        self.places.add(hash, weight, queue, slot)
     }
 
     /// The same for one that nobody has asked for yet. The policy does not hear of it.
-    pub(crate) fn enter_unused(&mut self, hash: u64, weight: u64) -> u32 {
-        self.places.add(hash, weight, Queue::Small)
+    pub(crate) fn enter_unused(&mut self, hash: u64, weight: u64, slot: Slot) -> u32 {
+        self.places.add(hash, weight, Queue::Small, slot)
     }
 
     /// Now somebody has: it is as if it had come just now.
@@ -69,23 +87,25 @@ impl Eviction {
         self.places.reweigh(place, weight);
     }
 
-    /// An entry's value is in the map.
+    /// An entry has another value, in another slot.
     pub(crate) fn settle(&mut self, place: u32, slot: Slot) {
         self.places.set_slot(place, slot);
     }
 
     /// An entry has left. Who is next in its queue, if that was the oldest: hash and slot.
+    #[inline(always)]
     pub(crate) fn leave(&mut self, place: u32) -> Option<(u64, Slot)> {
         self.places.remove(place)
     }
 
     /// The next to leave, if there is an entry. `mark_of` knows the marks of entries; one without a
     /// mark leaves at once.
+    #[inline(always)]
     pub(crate) fn victim<'m>(
         &mut self,
         limit: Limit,
         mut mark_of: impl FnMut(Slot) -> Option<&'m Mark>,
-    ) -> Option<u32> {
+    ) -> Option<Victim> {
         self.remember_enough();
         let mut looks = 0;
         loop {
@@ -99,16 +119,16 @@ impl Eviction {
             })?;
             let pressure = (looks / Self::LOOKS).min(usize::from(Policy::PRESSURE_MAX)) as u8;
             looks += 1;
-            let Some(mark) = self.places.slot(place).and_then(&mut mark_of) else {
-                return Some(place);
+            let victim = self.places.victim(place);
+            let Some(mark) = victim.slot.and_then(&mut mark_of) else {
+                return Some(victim);
             };
-            let hash = self.places.hash(place);
-            match (self.policy).on_reclaim(queue, mark.get(), hash, pressure) {
+            match (self.policy).on_reclaim(queue, mark.get(), victim.hash, pressure) {
                 Fate::Keep { queue, frequency } if pressure < Policy::PRESSURE_MAX => {
                     mark.set(frequency);
                     self.places.requeue(place, queue);
                 }
-                _ => return Some(place),
+                _ => return Some(victim),
             }
         }
     }
@@ -116,11 +136,17 @@ impl Eviction {
     /// Lets the policy remember as many as there are entries. Where only their number is limited, that
     /// happens once: there are never more than when the first leaves. Where the weight is, they may
     /// become lighter and so more.
+    #[inline]
     fn remember_enough(&mut self) {
         if self.places.len() > self.ghosts {
-            self.ghosts = self.places.len().max(2 * self.ghosts);
-            self.policy.grow(self.ghosts);
+            self.remember(self.places.len().max(2 * self.ghosts));
         }
+    }
+
+    #[cold]
+    fn remember(&mut self, ghosts: usize) {
+        self.ghosts = ghosts;
+        self.policy.grow(ghosts);
     }
 
     /// The entry in the next place in turn, if there is one.
@@ -155,9 +181,8 @@ mod tests {
         let mark = Mark::new(Frequency::ZERO);
         let limit = Limit::Weight(1_000);
         let victim = eviction.victim(limit, |_| Some(&mark)).expect("an entry");
-        let hash = eviction.places.hash(victim);
-        eviction.leave(victim);
-        hash
+        eviction.leave(victim.place);
+        victim.hash
     }
 
     #[test]
@@ -171,8 +196,7 @@ mod tests {
         };
         let hash = |i: u64| i.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let enter = |eviction: &mut Eviction, number: u64, weight| {
-            let place = eviction.enter(hash(number), weight);
-            eviction.settle(place, slots[number as usize]);
+            eviction.enter(hash(number), weight, slots[number as usize]);
         };
         (0..10).for_each(|number| enter(&mut eviction, number, 100));
         let left = evict(&mut eviction);

@@ -85,6 +85,7 @@ mod flight;
 mod load;
 mod loading;
 mod places;
+mod section;
 mod shard;
 mod statistics;
 mod times;

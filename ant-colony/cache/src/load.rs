@@ -1,13 +1,15 @@
 //! Values that are loaded when they are missing: once, whoever waits, in threads and in tasks.
 
 use std::hash::{BuildHasher, Hash};
+use std::mem;
 use std::sync::Arc;
 
 use event_listener::{EventListener, Listener as _};
 
 use crate::cache::Cache;
 use crate::departure::Departed;
-use crate::flight::{Flight, Joined, Ticket};
+use crate::flight::{Flight, Joined, Landing, Ticket};
+use crate::shard::Shard;
 
 impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// A clone of the value of `key`; if there is none, of the one that `load` returns, which is then
@@ -15,7 +17,8 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     ///
     /// Of all who ask for a key at the same time, in threads or tasks, one loads; the others wait
     /// for its value. If its `load` panics, the next one loads. `load` may use the cache, but must not
-    /// ask for the same key: it would wait for itself.
+    /// ask for the same key, or for one whose hash is the same because `Hash` leaves out what makes them
+    /// differ: it would wait for itself.
     #[inline]
     pub fn get_or_insert_with(&self, key: K, load: impl FnOnce() -> V) -> V {
         let hash = self.hash(&key);
@@ -65,7 +68,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn look_and_count(&self, hash: usize, key: &K) -> Option<V> {
         let found = self.look(hash, key, V::clone);
         self.count_read(found.is_some());
@@ -75,12 +78,12 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// The value was not there a moment ago.
     #[inline(never)]
     fn load(&self, hash: usize, key: K, load: impl FnOnce() -> V) -> V {
-        match self.ask(hash, &key) {
-            Asked::Lead(lead) => {
+        match self.claim(hash, &key) {
+            Some(lead) if lead.is_absent => {
                 let value = load();
                 lead.finish(key, value)
             }
-            asked => self.load_unless(asked, hash, key, load),
+            claimed => self.load_unless(self.ask_again(claimed, hash, &key), hash, key, load),
         }
     }
 
@@ -113,17 +116,57 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
         }
     }
 
+    /// Begins a flight without the lock, if that may be, and looks whether the key is there.
+    #[inline(always)]
+    fn claim(&self, hash: usize, key: &K) -> Option<Lead<'_, K, V, S>> {
+        let shard = self.shard(hash);
+        let ticket = Ticket::claim(&shard.claim, hash)?;
+        let mut lead = Lead {
+            cache: self,
+            shard,
+            ticket,
+            is_absent: false,
+        };
+        lead.is_absent = self.find(hash, key).is_none();
+        Some(lead)
+    }
+
     /// Leads or joins the flight of `key`, unless its value has come meanwhile.
-    #[inline]
     pub(crate) fn ask(&self, hash: usize, key: &K) -> Asked<'_, K, V, S> {
+        let claimed = self.claim(hash, key);
+        self.ask_again(claimed, hash, key)
+    }
+
+    /// The same if that was claimed which may be.
+    #[cold]
+    fn ask_again<'c>(
+        &'c self,
+        claimed: Option<Lead<'c, K, V, S>>,
+        hash: usize,
+        key: &K,
+    ) -> Asked<'c, K, V, S> {
+        let Some(lead) = claimed else {
+            return self.ask_locked(hash, key);
+        };
+        if lead.is_absent {
+            return Asked::Lead(lead);
+        }
+        match self.look(hash, key, V::clone) {
+            Some(value) => Asked::Value(value),
+            // Expired, or gone by now.
+            None => Asked::Lead(lead),
+        }
+    }
+
+    /// The same under the lock.
+    fn ask_locked(&self, hash: usize, key: &K) -> Asked<'_, K, V, S> {
         let mut spare = Some(key.clone());
         let now = self.now();
         let shard = self.shard(hash);
         let mut state = shard.lock();
         let known = state.entries.find(hash, |known, _| known == key);
         let has_come = known.is_some_and(|slot| !self.is_due(shard, slot, now));
-        let joined = (!has_come).then(|| state.flights.join(hash, &mut spare));
-        let absent_at = known.is_none().then_some(state.insertions);
+        let joined = (!has_come).then(|| state.flights.join(&shard.claim, hash, &mut spare));
         drop(state);
         match joined.flatten() {
             None => match self.look(hash, key, V::clone) {
@@ -132,9 +175,9 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
             },
             Some(Joined::Lead(ticket)) => Asked::Lead(Lead {
                 cache: self,
-                hash,
-                ticket: Some(ticket),
-                absent_at,
+                shard,
+                ticket,
+                is_absent: known.is_none(),
             }),
             Some(Joined::Wait(ticket, flight, listener)) => Asked::Wait(Waiter {
                 cache: self,
@@ -158,87 +201,67 @@ pub(crate) enum Asked<'c, K: Hash + Eq, V, S> {
 /// The duty to load. Dropped, it passes on.
 pub(crate) struct Lead<'c, K: Hash + Eq, V, S> {
     pub(crate) cache: &'c Cache<K, V, S>,
-    pub(crate) hash: usize,
-    /// None when it is done.
-    pub(crate) ticket: Option<Ticket>,
-    /// How many insertions the shard had seen when the key was found missing; none if it had expired.
-    absent_at: Option<u64>,
+    pub(crate) shard: &'c Shard<K, V>,
+    pub(crate) ticket: Ticket,
+    /// That nobody else has put the key in, if the flight has not been detached: it was not there, also
+    /// not expired, when it began.
+    is_absent: bool,
 }
 
 impl<K: Hash + Eq, V: Clone, S: BuildHasher> Lead<'_, K, V, S> {
     /// Keeps the value and hands it to those who wait.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn finish(self, key: K, value: V) -> V {
-        let cache = self.cache;
-        let mut departed = cache.departed(cache.shard(self.hash));
+        let mut departed = self.cache.departed(self.shard);
         self.finish_before(&mut departed, key, value)
     }
 
     /// The same before it is told what has left.
     #[inline(always)]
-    pub(crate) fn finish_before(
-        mut self,
-        departed: &mut Departed<'_, K, V>,
-        key: K,
-        value: V,
-    ) -> V {
-        let cache = self.cache;
-        let mut weighed = cache.weigh(self.hash, &key, value.clone()).ok();
-        let now = cache.now();
-        let shard = cache.shard(self.hash);
-        let mut landing = Landing(None);
+    pub(crate) fn finish_before(self, departed: &mut Departed<'_, K, V>, key: K, value: V) -> V {
+        let Self {
+            cache,
+            shard,
+            ticket,
+            is_absent,
+        } = self;
+        let hash = ticket.hash();
         // Out here, for its drop, and that of a value that is not kept, may use the cache.
-        let mut ended;
-        {
-            let mut state = shard.lock();
-            ended = self.ticket.take().and_then(|t| state.flights.end(t));
-            let attached = ended.as_ref().is_some_and(|ended| ended.attached);
-            landing.0 = ended.as_mut().and_then(|ended| ended.flight.take());
-            if attached && let Some(weighed) = weighed.take() {
-                let (hash, state) = (self.hash, &mut *state);
-                if self.absent_at == Some(state.insertions) {
-                    cache.place_new(shard, state, hash, key, weighed, now, departed);
-                } else {
-                    cache.place(shard, state, hash, key, weighed, now, departed);
-                }
-                departed.collect(state);
+        let mut weighed = cache.weigh(shard, &key, value.clone()).ok();
+        let now = cache.now();
+        let mut landing = Landing::new();
+        let mut state = shard.lock();
+        let attached = (state.flights).end(&shard.claim, ticket, &key, &mut landing);
+        if attached && let Some(weighed) = weighed.take() {
+            let mut section = cache.section(shard, &mut state, now, departed);
+            if is_absent {
+                section.place_new(hash, key, weighed);
+            } else {
+                section.place(hash, key, weighed);
             }
+            section.collect();
         }
+        (state.flights).settle(&shard.claim, ticket, &mut landing);
+        drop(state);
+        mem::forget(self);
         landing.land(&value);
         value
     }
 }
 
 impl<K: Hash + Eq, V, S> Drop for Lead<'_, K, V, S> {
+    #[inline]
     fn drop(&mut self) {
-        let Some(ticket) = self.ticket.take() else {
-            return;
-        };
-        let shard = self.cache.shard(self.hash);
-        let left = shard.lock().flights.abandon(ticket);
-        if let Some(left) = left {
-            left.wake();
-        }
+        self.shard.give_up(self.ticket);
     }
 }
 
-/// Those who wait are woken, whatever panics.
-pub(crate) struct Landing<V>(pub(crate) Option<Arc<Flight<V>>>);
-
-impl<V: Clone> Landing<V> {
-    pub(crate) fn land(mut self, value: &V) {
-        if let Some(flight) = &self.0 {
-            flight.land(Some(value.clone()));
-            self.0 = None;
-        }
-    }
-}
-
-impl<V> Drop for Landing<V> {
-    fn drop(&mut self) {
-        if let Some(flight) = &self.0 {
-            flight.land(None);
-        }
+impl<K: Eq, V> Shard<K, V> {
+    /// Who leads has nothing.
+    #[cold]
+    fn give_up(&self, ticket: Ticket) {
+        let mut landing = Landing::new();
+        (self.lock().flights).abandon(&self.claim, ticket, &mut landing);
     }
 }
 
@@ -274,10 +297,8 @@ impl<K: Hash + Eq, V, S> Drop for Waiter<'_, K, V, S> {
         // First: if it was woken, `leave` wakes another one instead.
         self.listener = None;
         let shard = self.cache.shard(self.hash);
-        let left = shard.lock().flights.leave(self.ticket);
-        if let Some(left) = left {
-            left.wake();
-        }
+        let mut landing = Landing::new();
+        (shard.lock().flights).leave(&shard.claim, self.ticket, &mut landing);
     }
 }
 

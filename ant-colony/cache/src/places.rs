@@ -2,8 +2,12 @@
 //! that a queue of any length grows and shrinks in constant time. An entry keeps its place when it gets
 //! another value, which is in another [slot](Slot) of the map.
 
+use std::mem;
+
 use ant_colony_policy::Queue;
 use hallows_lockfree::slab_map::Slot;
+
+use crate::eviction::Victim;
 
 /// No place.
 const NONE: u32 = u32::MAX;
@@ -18,7 +22,7 @@ pub(crate) struct Place {
     older: u32,
     /// Towards the youngest; of a free place, the next free one.
     younger: u32,
-    /// Where the value is; none before it is in the map.
+    /// Where the value is; of a free place, nobody looks.
     slot: Option<Slot>,
     /// None if the place is free.
     queue: Option<Queue>,
@@ -99,6 +103,20 @@ impl Places {
         used.then_some(number as u32)
     }
 
+    /// What is known of an entry.
+    #[inline]
+    pub(crate) fn victim(&self, place: u32) -> Victim {
+        let Place {
+            hash, weight, slot, ..
+        } = self[place];
+        Victim {
+            place,
+            hash,
+            weight,
+            slot,
+        }
+    }
+
     /// The hash of an entry's key.
     pub(crate) fn hash(&self, place: u32) -> u64 {
         self[place].hash
@@ -115,20 +133,29 @@ impl Places {
         place.slot
     }
 
-    /// The value is in the map.
+    /// The value is in another slot of the map now.
     pub(crate) fn set_slot(&mut self, place: u32, slot: Slot) {
         self[place].slot = Some(slot);
     }
 
-    /// A new entry at the young end of `queue`.
-    #[inline]
-    pub(crate) fn add(&mut self, hash: u64, weight: u64, queue: Queue) -> u32 {
-        let number = self.take_free();
-        let place = &mut self[number];
-        place.hash = hash;
-        place.weight = weight;
-        place.slot = None;
-        self.link(number, queue);
+    /// A new entry at the young end of `queue`, whose value will be in `slot`.
+    #[inline(always)]
+    pub(crate) fn add(&mut self, hash: u64, weight: u64, queue: Queue, slot: Slot) -> u32 {
+        let number = match self.free {
+            NONE => self.another(),
+            free => free,
+        };
+        let older = self.append(queue, number, weight);
+        let place = &mut self.chunks[number as usize / CHUNK][number as usize % CHUNK];
+        self.free = place.younger;
+        *place = Place {
+            hash,
+            weight,
+            older,
+            younger: NONE,
+            slot: Some(slot),
+            queue: Some(queue),
+        };
         number
     }
 
@@ -144,34 +171,19 @@ impl Places {
 
     /// Moves an entry to the young end of `queue`.
     pub(crate) fn requeue(&mut self, place: u32, queue: Queue) {
-        self.unlink(place);
+        self.unlink(place, NONE);
         self.link(place, queue);
     }
 
     /// Forgets an entry. If it was the oldest of its queue: hash and slot of the one that is now.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn remove(&mut self, place: u32) -> Option<(u64, Slot)> {
-        let Place { older, younger, .. } = self[place];
-        self.unlink(place);
-        self[place].younger = self.free;
-        self.free = place;
-        if older != NONE || younger == NONE {
-            return None;
-        }
-        let next = &self[younger];
+        let free = mem::replace(&mut self.free, place);
+        let next = self.unlink(place, free)?;
         Some((next.hash, next.slot?))
     }
 
-    fn take_free(&mut self) -> u32 {
-        if self.free != NONE {
-            let place = self.free;
-            self.free = self[place].younger;
-            return place;
-        }
-        self.another()
-    }
-
-    /// A place that was never used. (Apart, for a chunk passes over the stack.)
+    /// A place that was never used, and is free now. (Apart, for a chunk passes over the stack.)
     #[cold]
     #[inline(never)]
     fn another(&mut self) -> u32 {
@@ -190,62 +202,65 @@ impl Places {
         (self.len - 1) as u32
     }
 
-    #[inline]
-    fn link(&mut self, place: u32, queue: Queue) {
-        let list = &mut self.lists[queue as usize];
-        let youngest = std::mem::replace(&mut list.youngest, place);
-        if youngest == NONE {
-            list.oldest = place;
-        } else {
-            self[youngest].younger = place;
-        }
-        let place = &mut self[place];
-        (place.older, place.younger) = (youngest, NONE);
+    fn link(&mut self, number: u32, queue: Queue) {
+        let older = self.append(queue, number, self[number].weight);
+        let place = &mut self[number];
+        (place.older, place.younger) = (older, NONE);
         place.queue = Some(queue);
-        let weight = place.weight;
-        let used = &mut self.lists[queue as usize].used;
-        used.count += 1;
-        used.weight += weight;
     }
 
-    #[inline]
-    fn unlink(&mut self, place: u32) {
-        let Place {
-            older,
-            younger,
-            weight,
-            queue,
-            ..
-        } = self[place];
-        let queue = queue.expect("only entries are unlinked");
-        self[place].queue = None;
+    /// Makes a place the youngest of a queue; the one that was.
+    #[inline(always)]
+    fn append(&mut self, queue: Queue, number: u32, weight: u64) -> u32 {
+        let list = &mut self.lists[queue as usize];
+        list.used.count += 1;
+        list.used.weight += weight;
+        let older = mem::replace(&mut list.youngest, number);
+        if older == NONE {
+            list.oldest = number;
+        } else {
+            self[older].younger = number;
+        }
+        older
+    }
+
+    /// Takes an entry out of its queue; the next free place after it is `free`. If it was the oldest,
+    /// the one that is now.
+    #[inline(always)]
+    fn unlink(&mut self, place: u32, free: u32) -> Option<&Place> {
+        let place = &mut self[place];
+        let younger = mem::replace(&mut place.younger, free);
+        let (older, weight) = (place.older, place.weight);
+        let queue = place.queue.take().expect("only entries are unlinked");
         let list = &mut self.lists[queue as usize];
         list.used.count -= 1;
         list.used.weight -= weight;
         if older == NONE {
             list.oldest = younger;
+        } else {
+            self.chunks[older as usize / CHUNK][older as usize % CHUNK].younger = younger;
         }
         if younger == NONE {
             list.youngest = older;
+            return None;
         }
-        if older != NONE {
-            self[older].younger = younger;
-        }
-        if younger != NONE {
-            self[younger].older = older;
-        }
+        let next = &mut self[younger];
+        next.older = older;
+        (older == NONE).then_some(&*next)
     }
 }
 
 impl std::ops::Index<u32> for Places {
     type Output = Place;
 
+    #[inline(always)]
     fn index(&self, place: u32) -> &Place {
         &self.chunks[place as usize / CHUNK][place as usize % CHUNK]
     }
 }
 
 impl std::ops::IndexMut<u32> for Places {
+    #[inline(always)]
     fn index_mut(&mut self, place: u32) -> &mut Place {
         &mut self.chunks[place as usize / CHUNK][place as usize % CHUNK]
     }
@@ -253,7 +268,14 @@ impl std::ops::IndexMut<u32> for Places {
 
 #[cfg(test)]
 mod tests {
+    use hallows_lockfree::slab_map::{Hazards, slab_map};
+
     use super::*;
+
+    fn slot() -> Slot {
+        let (mut writer, _) = slab_map(&Hazards::new());
+        writer.insert(0, (), (), |(), ()| 0)
+    }
 
     fn drain(places: &mut Places, queue: Queue) -> Vec<u64> {
         let mut hashes = Vec::new();
@@ -267,7 +289,9 @@ mod tests {
     #[test]
     fn queues_keep_their_order_whatever_leaves_the_middle() {
         let mut places = Places::new();
-        let added: Vec<u32> = (0..5).map(|i| places.add(i, 1, Queue::Small)).collect();
+        let added: Vec<u32> = (0..5)
+            .map(|i| places.add(i, 1, Queue::Small, slot()))
+            .collect();
         places.remove(added[2]);
         places.requeue(added[0], Queue::Main);
         places.requeue(added[4], Queue::Main);
@@ -280,10 +304,10 @@ mod tests {
     #[test]
     fn a_place_is_used_again_and_counts_the_weight_it_has_now() {
         let mut places = Places::new();
-        let first = places.add(1, 1, Queue::Small);
+        let first = places.add(1, 1, Queue::Small, slot());
         places.remove(first);
         assert_eq!(places.at(first as usize), None);
-        let second = places.add(2, 1, Queue::Small);
+        let second = places.add(2, 1, Queue::Small, slot());
         assert_eq!(first, second);
         places.reweigh(second, 7);
         assert_eq!((places.hash(second), places.weight(second)), (2, 7));
@@ -294,8 +318,9 @@ mod tests {
     fn more_than_one_chunk_is_addressed_as_one_row() {
         let mut places = Places::new();
         let count = 3 * CHUNK as u64;
+        let slot = slot();
         for hash in 0..count {
-            places.add(hash, 1, Queue::Main);
+            places.add(hash, 1, Queue::Main, slot);
         }
         assert_eq!(places.len() as u64, count);
         assert!(drain(&mut places, Queue::Main).into_iter().eq(0..count));

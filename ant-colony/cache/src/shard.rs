@@ -6,13 +6,14 @@ use std::sync::atomic::{
 };
 
 use crossbeam_utils::CachePadded;
-use hallows_lockfree::slab_map::{Garbage, Hazards, Reader, Writer, slab_map};
+use hallows_lockfree::slab_map::{Garbage, Hazards, Reader, Slot, Writer, slab_map};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::departure::Cause;
 use crate::entry::Entry;
 use crate::eviction::{Eviction, Limit};
-use crate::flight::Flights;
+use crate::expiry::Expiry;
+use crate::flight::{Claim, Flights};
 use crate::places::{Places, Used};
 use crate::statistics::Statistics;
 use crate::times::TimesOfSlots;
@@ -20,6 +21,8 @@ use crate::times::TimesOfSlots;
 pub(crate) struct Shard<K, V> {
     /// Finds entries without the lock. On a cache line that writers leave alone.
     pub(crate) entries: CachePadded<Reader<K, Entry<V>>>,
+    /// The flight that begins without the lock. Beside the lock, for whoever loads takes both.
+    pub(crate) claim: Claim,
     state: Mutex<State<K, V>>,
     /// If entries expire.
     pub(crate) times: Option<TimesOfSlots>,
@@ -46,6 +49,7 @@ impl<K, V> Shard<K, V> {
         let (writer, reader) = slab_map(hazards);
         Self {
             entries: CachePadded::new(reader),
+            claim: Claim::default(),
             state: Mutex::new(State {
                 entries: writer,
                 eviction: Eviction::new(),
@@ -101,18 +105,34 @@ impl<K, V> Shard<K, V> {
         }
     }
 
+    /// True if the entry in a slot has expired.
+    #[inline(never)]
+    pub(crate) fn is_due(&self, expiry: &Expiry<K, V>, slot: Slot, now: u64) -> bool {
+        let times = self.times.as_ref();
+        times.is_some_and(|times| expiry.is_due(times.at(slot), now))
+    }
+
     pub(crate) fn count_too_heavy(&self) {
         self.too_heavy.fetch_add(1, Relaxed);
     }
 
-    /// What can be dropped, if enough waits for that: by number, which the map knows, or by weight.
+    /// True if enough waits to be dropped: by number, which the map knows, or by weight.
     #[inline]
+    pub(crate) fn is_collection_due(&self, state: &State<K, V>) -> bool {
+        state.entries.is_collection_due() || self.is_too_much(state)
+    }
+
+    /// What can be dropped, if enough waits for that.
     pub(crate) fn collect(&self, state: &mut State<K, V>) -> Garbage<K, Entry<V>> {
-        const PART: u64 = 8;
-        if state.waits <= self.limits.weight / PART {
-            return state.entries.collect();
+        if self.is_too_much(state) {
+            return self.collect_all(state);
         }
-        self.collect_all(state)
+        state.entries.collect()
+    }
+
+    fn is_too_much(&self, state: &State<K, V>) -> bool {
+        const PART: u64 = 8;
+        state.waits > self.limits.weight / PART
     }
 
     /// All that can be dropped.

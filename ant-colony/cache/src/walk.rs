@@ -52,8 +52,9 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
             {
                 // Looked at under the lock, so that one that was read or written lately stays.
                 let mut state = shard.lock();
-                self.take_if_due(shard, &mut state, place, now, &mut departed);
-                departed.collect(&mut state);
+                let mut section = self.section(shard, &mut state, now, &mut departed);
+                section.take_if_due(place);
+                section.collect();
             }
             panics.catch(|| drop(departed));
         });
@@ -61,7 +62,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
 
     fn remove_if(&self, mut f: impl FnMut(&K, &Entry<V>) -> bool) {
         for shard in &self.shards {
-            shard.lock().flights.detach_all();
+            shard.lock().flights.detach_all(&shard.claim);
         }
         self.for_each_place(|hash, place, panics| self.remove_one_if(hash, place, &mut f, panics));
     }
@@ -102,8 +103,9 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
                 // No other value will be in the slot as long as this one is being read.
                 let is_same = state.eviction.places().slot(place) == Some(found.slot());
                 if is_same {
-                    self.take(shard, &mut state, place, Cause::Explicit, &mut departed);
-                    departed.collect(&mut state);
+                    let mut section = self.section(shard, &mut state, 0, &mut departed);
+                    section.take(place, Cause::Explicit);
+                    section.collect();
                 }
                 is_same
             };

@@ -31,7 +31,7 @@ impl Balance {
 
     /// Whether the small queue holds more than its share.
     pub(crate) fn small_is_long(&self, small_used: usize, capacity: usize) -> bool {
-        small_used > capacity / 100 * self.small_percent + capacity % 100 * self.small_percent / 100
+        small_used as u128 * 100 > capacity as u128 * self.small_percent as u128
     }
 
     /// An object came back shortly after the small queue let it go.

@@ -5,21 +5,158 @@
 //! `horizon` others were inserted after it, which makes the table behave like a FIFO
 //! list of `horizon` hashes without links. A full bucket drops its oldest entry.
 //!
+//! A bucket is in order of age, so that it is a shift to insert, and it is compared four at a time.
+//!
 //! Errors are harmless by design: a fingerprint that matches by chance (about 8 in
 //! 65,536 look-ups) puts one new object into the wrong queue.
 
 use alloc::vec;
 use alloc::vec::Vec;
 
-const BUCKET: usize = 8;
+/// Entries of a bucket.
+const BUCKET: usize = 2 * LANES;
+/// Fingerprints, or stamps, in a word.
+const LANES: usize = 4;
+const LANE: u32 = 16;
+/// The lowest bit of each lane.
+const ONES: u64 = 0x0001_0001_0001_0001;
 /// Stamps advance this many times over one table's worth of insertions, so that a
 /// stamp wraps only after 16 such rounds, when its entry has long been overwritten.
 const STAMPS_PER_ROUND: u64 = 4096;
 
+/// Eight numbers of 16 bits, the youngest in the lowest place.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lanes([u64; 2]);
+
+impl Lanes {
+    /// Adds a number; the oldest is gone.
+    #[inline]
+    fn push(&mut self, number: u16) {
+        let [young, old] = self.0;
+        self.0 = [
+            young << LANE | u64::from(number),
+            old << LANE | young >> (u64::BITS - LANE),
+        ];
+    }
+
+    /// The place of the youngest of these numbers, if there is one.
+    #[inline]
+    fn place_of(&self, number: u16) -> Option<usize> {
+        // The highest bit of lanes that are equal; above these, perhaps of others.
+        let equal = |word: u64| {
+            let differs = word ^ (u64::from(number) * ONES);
+            differs.wrapping_sub(ONES) & !differs & ONES << (LANE - 1)
+        };
+        let (young, old) = (equal(self.0[0]), equal(self.0[1]));
+        // Mostly there is none: one branch says so.
+        if young | old == 0 {
+            return None;
+        }
+        let place = |equal: u64| (equal.trailing_zeros() / LANE) as usize;
+        Some(match young {
+            0 => LANES + place(old),
+            _ => place(young),
+        })
+    }
+
+    /// Takes the number in a place out; those that are older come after it, and a 0 at last.
+    fn remove(&mut self, place: usize) -> u16 {
+        let number = self.get(place);
+        let [young, old] = &mut self.0;
+        let close = |word: u64, lane: usize| {
+            let younger = (1 << (lane as u32 * LANE)) - 1;
+            word & younger | word >> LANE & !younger
+        };
+        if place < LANES {
+            *young = close(*young, place) & u64::MAX >> LANE | *old << (u64::BITS - LANE);
+            *old >>= LANE;
+        } else {
+            *old = close(*old, place - LANES) & u64::MAX >> LANE;
+        }
+        number
+    }
+
+    fn get(&self, place: usize) -> u16 {
+        (self.0[place / LANES] >> (place % LANES * LANE as usize)) as u16
+    }
+}
+
+/// Free places, which come last, have 0 for a fingerprint.
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    prints: Lanes,
+    stamps: Lanes,
+}
+
+/// A bucket as it is in the table: fingerprints, then stamps.
+type Words = [u64; WORDS];
+const WORDS: usize = 4;
+
+impl Bucket {
+    #[inline(always)]
+    fn of(&[young, old, stamps_young, stamps_old]: &Words) -> Self {
+        Self {
+            prints: Lanes([young, old]),
+            stamps: Lanes([stamps_young, stamps_old]),
+        }
+    }
+
+    #[inline(always)]
+    fn words(self) -> Words {
+        let (Lanes([young, old]), Lanes([stamps_young, stamps_old])) = (self.prints, self.stamps);
+        [young, old, stamps_young, stamps_old]
+    }
+
+    /// Takes an entry out; its stamp.
+    #[cold]
+    fn remove(&mut self, place: usize) -> u16 {
+        self.prints.remove(place);
+        self.stamps.remove(place)
+    }
+}
+
+/// So many buckets. They are integers that are zero, so that no memory is touched before it is used; and
+/// the first one begins where none lies across cache lines.
+#[derive(Clone, Debug)]
+struct Table {
+    words: Vec<u64>,
+    start: usize,
+    len: usize,
+}
+
+impl Table {
+    fn new(len: usize) -> Self {
+        let spare = (WORDS - 1).min(len);
+        let words = vec![0; len * WORDS + spare];
+        let start = words.as_ptr().align_offset(size_of::<Words>());
+        Self {
+            start: start.min(spare),
+            words,
+            len,
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Words> {
+        self.words[self.start..].as_chunks().0.iter().take(self.len)
+    }
+
+    fn set(&mut self, index: usize, bucket: Bucket) {
+        if let Some(words) = self.get_mut(index) {
+            *words = bucket.words();
+        }
+    }
+
+    #[inline(always)]
+    fn get_mut(&mut self, index: usize) -> Option<&mut Words> {
+        let words = self.words.get_mut(self.start + index * WORDS..)?;
+        words.first_chunk_mut()
+    }
+}
+
 /// A bounded memory of hashes that left the cache.
 #[derive(Debug)]
 pub(crate) struct Ghosts {
-    slots: Vec<u32>,
+    table: Table,
     inserted: u64,
     /// The stamp of what is inserted now.
     now: u16,
@@ -32,19 +169,20 @@ pub(crate) struct Ghosts {
 impl Ghosts {
     /// Memory that a table for `capacity` hashes takes.
     pub(crate) const fn bytes(capacity: usize) -> usize {
-        capacity.next_multiple_of(BUCKET) * size_of::<u32>()
+        capacity.div_ceil(BUCKET) * size_of::<Words>()
     }
 
     /// A table for `capacity` hashes, rounded up to whole buckets. Zero remembers nothing.
     pub(crate) fn new(capacity: usize) -> Self {
-        let slots = capacity.next_multiple_of(BUCKET);
+        let table = Table::new(capacity.div_ceil(BUCKET));
+        let stamp_every = stamp_every(table.len);
         Self {
-            slots: vec![0; slots],
             inserted: 0,
             now: 0,
-            left: stamp_every(slots),
-            stamp_every: stamp_every(slots),
-            horizon: slots as u64,
+            left: stamp_every,
+            stamp_every,
+            horizon: (table.len * BUCKET) as u64,
+            table,
         }
     }
 
@@ -52,30 +190,30 @@ impl Ghosts {
     /// does. (Where in a bucket's share of the hashes one was is not known: so each part of the share
     /// gets all that the bucket had, and what is foreign there is the oldest some day.)
     pub(crate) fn grow(&mut self, capacity: usize) {
-        if self.slots.is_empty() {
+        if self.table.len == 0 {
             *self = Self::new(capacity);
         }
-        let parts = capacity
-            .div_ceil(self.slots.len().max(1))
-            .next_power_of_two();
+        let slots = (self.table.len * BUCKET).max(1);
+        let parts = capacity.div_ceil(slots).next_power_of_two();
         if parts == 1 {
             return;
         }
-        let slots = self.slots.len() * parts;
-        let (before, after) = (self.stamp_every, stamp_every(slots));
-        let restamp = |slot: u32| {
-            let age = u64::from(self.now.wrapping_sub(slot as u16)) * before / after;
-            let stamp = self.now.wrapping_sub(age as u16);
-            let is_free = slot == 0;
-            if is_free {
-                0
-            } else {
-                slot >> 16 << 16 | u32::from(stamp)
-            }
+        let mut table = Table::new(self.table.len * parts);
+        let (before, after) = (self.stamp_every, stamp_every(table.len));
+        let restamp = |stamp: u16| {
+            let age = u64::from(self.now.wrapping_sub(stamp)) * before / after;
+            self.now.wrapping_sub(age as u16)
         };
-        let buckets = self.slots.chunks(BUCKET);
-        let copies = buckets.flat_map(|bucket| core::iter::repeat_n(bucket, parts));
-        self.slots = copies.flatten().map(|slot| restamp(*slot)).collect();
+        for (index, words) in self.table.iter().enumerate() {
+            let mut bucket = Bucket::of(words);
+            let stamps = bucket.stamps;
+            let oldest_first = (0..BUCKET).rev();
+            oldest_first.for_each(|place| bucket.stamps.push(restamp(stamps.get(place))));
+            for part in index * parts..(index + 1) * parts {
+                table.set(part, bucket);
+            }
+        }
+        self.table = table;
         (self.stamp_every, self.left) = (after, after);
     }
 
@@ -85,8 +223,10 @@ impl Ghosts {
     }
 
     /// Remember `hash`, in place of the oldest entry of a full bucket.
+    #[inline]
     pub(crate) fn insert(&mut self, hash: u64) {
-        let Some(start) = self.bucket(hash) else {
+        let index = self.index(hash);
+        let Some(words) = self.table.get_mut(index) else {
             return;
         };
         self.inserted += 1;
@@ -95,61 +235,47 @@ impl Ghosts {
             self.now = self.now.wrapping_add(1);
             self.left = self.stamp_every;
         }
-        let now = self.now;
-        let print = fingerprint(hash);
-        let bucket = self.bucket_at(start);
-        // A free slot and the same fingerprint are as old as can be: older than any other.
-        let age = |slot: u32| match slot == 0 || slot >> 16 == print {
-            true => 1 << 16,
-            false => u32::from(now.wrapping_sub(slot as u16)),
-        };
-        // Without a branch for each: which one it is cannot be foretold.
-        let oldest = (0..BUCKET).map(|i| age(bucket[i]) << 3 | i as u32).max();
-        let place = oldest.unwrap_or(0) as usize % BUCKET;
-        bucket[place] = print << 16 | u32::from(now);
+        let mut bucket = Bucket::of(words);
+        bucket.prints.push(fingerprint(hash));
+        bucket.stamps.push(self.now);
+        *words = bucket.words();
     }
 
     /// Forgets `hash`; answers how many insertions ago it was remembered, about, unless
     /// that is beyond the horizon.
+    #[inline(always)]
     pub(crate) fn take(&mut self, hash: u64) -> Option<u64> {
         // Before anything was evicted, the table is not touched: it may be large.
-        let start = self.bucket(hash).filter(|_| self.inserted > 0)?;
-        let now = self.now;
-        let print = fingerprint(hash);
-        let bucket = self.bucket_at(start);
-        let matching = (0..BUCKET).map(|i| usize::from(bucket[i] >> 16 == print) << i);
-        // Mostly there is none: one branch says so.
-        let matching: usize = matching.sum();
-        if matching == 0 {
+        if self.inserted == 0 {
             return None;
         }
-        let slot = &mut bucket[matching.trailing_zeros() as usize];
-        let stamp = core::mem::take(slot) as u16;
-        let age = u64::from(now.wrapping_sub(stamp)) * self.stamp_every;
+        let index = self.index(hash);
+        let words = self.table.get_mut(index)?;
+        let mut bucket = Bucket::of(words);
+        let place = bucket.prints.place_of(fingerprint(hash))?;
+        let stamp = bucket.remove(place);
+        *words = bucket.words();
+        let age = u64::from(self.now.wrapping_sub(stamp)) * self.stamp_every;
         (age < self.horizon).then_some(age)
     }
 
-    fn bucket_at(&mut self, start: usize) -> &mut [u32; BUCKET] {
-        let bucket = self.slots[start..].first_chunk_mut();
-        bucket.expect("buckets are whole")
-    }
-
-    fn bucket(&self, hash: u64) -> Option<usize> {
-        let buckets = (self.slots.len() / BUCKET) as u64;
+    /// Where the bucket of `hash` is, if there is any.
+    #[inline]
+    fn index(&self, hash: u64) -> usize {
         // Each bit from two: some are the same in all hashes of a sharded mechanism's part.
         let position = u64::from((hash >> 20) as u32 ^ hash as u32);
-        (buckets > 0).then(|| ((position * buckets) >> 32) as usize * BUCKET)
+        ((position * self.table.len as u64) >> 32) as usize
     }
 }
 
-/// Insertions that get the same stamp, in a table of so many slots.
-fn stamp_every(slots: usize) -> u64 {
-    (slots as u64 / STAMPS_PER_ROUND).max(1)
+/// Insertions that get the same stamp, in a table of so many buckets.
+fn stamp_every(buckets: usize) -> u64 {
+    ((buckets * BUCKET) as u64 / STAMPS_PER_ROUND).max(1)
 }
 
-/// Never zero, so that a zero slot is an empty one.
-fn fingerprint(hash: u64) -> u32 {
-    (hash as u32 & 0xffff).max(1)
+/// Never zero, so that a place with zero is free.
+fn fingerprint(hash: u64) -> u16 {
+    (hash as u16).max(1)
 }
 
 #[cfg(test)]
@@ -220,7 +346,7 @@ mod tests {
             let newest = (count - count / 8..count).map(hash);
             let before = newest.clone().filter(|&i| {
                 let mut copy = Ghosts {
-                    slots: ghosts.slots.clone(),
+                    table: ghosts.table.clone(),
                     ..ghosts
                 };
                 copy.take(i).is_some()
@@ -228,10 +354,10 @@ mod tests {
             let before = before.count();
             ghosts.grow(5 * capacity);
             ghosts.set_horizon(5 * capacity);
-            assert_eq!(ghosts.slots.len(), 8 * capacity);
+            assert_eq!(ghosts.table.len * BUCKET, 8 * capacity);
             let ages: Vec<u64> = newest.filter_map(|i| ghosts.take(i)).collect();
             assert_eq!(ages.len(), before);
-            let bound = count / 8 + 2 * stamp_every(8 * capacity);
+            let bound = count / 8 + 2 * stamp_every(ghosts.table.len);
             assert!(ages.iter().all(|&age| age <= bound), "{ages:?}");
         }
     }
@@ -243,11 +369,33 @@ mod tests {
         // Up to 1,024 parts by any bits in a row; or a hash of half the bits.
         let parts = (0..=54).map(|shift| 0x3ff << shift);
         for same in parts.chain([u64::MAX << 32]) {
-            let of = |i| ghosts.bucket(hash(i) & !same | 0x5555_5555_5555_5555 & same);
-            let used = (0..8 * buckets as u64)
-                .filter_map(of)
-                .collect::<BTreeSet<_>>();
+            let of = |i| ghosts.index(hash(i) & !same | 0x5555_5555_5555_5555 & same);
+            let used = (0..8 * buckets as u64).map(of).collect::<BTreeSet<_>>();
             assert!(used.len() > buckets * 99 / 100, "{same:x}: {}", used.len());
+        }
+    }
+
+    #[test]
+    fn a_bucket_is_a_list_in_order_of_age() {
+        let mut lanes = Lanes::default();
+        let mut model = alloc::collections::VecDeque::from([0_u16; BUCKET]);
+        for i in 0..10_000 {
+            // Neighbours in a word that differ by one, equal ones, and all bits.
+            let number = [1, 2, 3, 0xffff, 0x8000, 0x8001][hash(i) as usize % 6];
+            if hash(i) >> 40 & 1 == 0 {
+                lanes.push(number);
+                model.push_front(number);
+                model.pop_back();
+            } else {
+                let place = model.iter().position(|it| *it == number);
+                assert_eq!(lanes.place_of(number), place);
+                if let Some(place) = place {
+                    assert_eq!(lanes.remove(place), number);
+                    model.remove(place);
+                    model.push_back(0);
+                }
+            }
+            assert!((0..BUCKET).all(|place| lanes.get(place) == model[place]));
         }
     }
 

@@ -85,6 +85,7 @@ impl Policy {
     }
 
     /// An object that the cache does not hold is about to enter it.
+    #[inline(always)]
     pub fn on_insert(&mut self, hash: u64) -> Queue {
         if self.main_ghosts.take(hash).is_some() {
             self.balance.on_main_return();
@@ -99,6 +100,7 @@ impl Policy {
     }
 
     /// Where to look for the next victim, given what the queues hold (in any one unit).
+    #[inline]
     #[must_use]
     pub fn next_victim(&self, small_used: usize, main_used: usize, capacity: usize) -> Queue {
         if main_used == 0 || self.balance.small_is_long(small_used, capacity) {
@@ -110,6 +112,7 @@ impl Policy {
 
     /// The oldest object of `queue` was reached. Higher `pressure` keeps less, and at
     /// [`Policy::PRESSURE_MAX`] nothing stays, which bounds the work of the caller.
+    #[inline]
     pub fn on_reclaim(
         &mut self,
         queue: Queue,

@@ -77,9 +77,10 @@ mod statics {
 #[inline]
 pub(super) fn number() -> usize {
     match NUMBER.try_with(Cell::get) {
+        // The first question of the two, so that who has a number is asked no other.
+        Ok(number) if number < OWNERS => number,
         Ok(UNKNOWN) => ask(),
-        Ok(number) => number,
-        Err(_) => NONE,
+        _ => NONE,
     }
 }
 

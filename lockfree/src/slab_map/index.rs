@@ -297,6 +297,17 @@ impl Table {
     /// Removes an entry; false if it is not here. To be called by the writer.
     #[inline]
     pub(super) fn remove(&self, hash: usize, slot: u32) -> bool {
+        // Nearly all are at home.
+        let home = self.bucket(hash, 0);
+        let Some(place) = home.place_of(tag(hash), slot) else {
+            return self.remove_from_afar(hash, slot);
+        };
+        home.clear(place);
+        true
+    }
+
+    #[cold]
+    fn remove_from_afar(&self, hash: usize, slot: u32) -> bool {
         let Some((steps, bucket, place)) = self.locate(hash, slot) else {
             return false;
         };

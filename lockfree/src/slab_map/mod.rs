@@ -249,13 +249,14 @@ impl<K, V> Shared<K, V> {
         let Some(slot) = Slot::of(seen) else {
             return Look::Other;
         };
-        let shown = self.hazards.protect(self.entries.at(seen).cast());
+        let entry = self.entries.at(seen);
+        let shown = self.hazards.protect(entry.cast());
         if place.load(SeqCst) != seen {
             return Look::Changed;
         }
         // SAFETY: its number was in the index after it was shown, and has been acquired: there is an
         // entry, which stays as long as it is shown.
-        let entry = unsafe { &*self.entries.at(seen) };
+        let entry = unsafe { &*entry };
         if !is(&entry.key, &entry.value) {
             return Look::Other;
         }

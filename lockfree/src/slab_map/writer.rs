@@ -179,8 +179,7 @@ impl<K, V> Writer<K, V> {
             let (key, value) = self.get(slot)?;
             is(key, value).then_some(slot)
         };
-        // SAFETY: null, or a table that stays until the map goes.
-        let previous = unsafe { self.table().previous.load(Relaxed).as_ref() };
+        let previous = self.previous();
         match (previous, self.table().glance(hash)) {
             (None, First::Nowhere) => None,
             _ => (self.table().find(hash, &mut look)).or_else(|| previous?.find(hash, &mut look)),
@@ -200,14 +199,20 @@ impl<K, V> Writer<K, V> {
 
     /// The slot that the next entry will be in, unless entries are collected before: for who keeps
     /// something by the numbers of slots.
+    #[inline]
     pub fn next_slot(&mut self) -> Slot {
-        if self.books.free.is_empty() {
-            let slot = self.another();
-            self.books.free.push(slot);
-        }
-        let next = self.books.free.last().copied();
-        next.and_then(Slot::of)
-            .expect("number 0 is never given out")
+        let next = match self.books.free.last() {
+            Some(&slot) => slot,
+            None => self.another_free(),
+        };
+        Slot::of(next).expect("number 0 is never given out")
+    }
+
+    #[cold]
+    fn another_free(&mut self) -> u32 {
+        let slot = self.another();
+        self.books.free.push(slot);
+        slot
     }
 
     /// Asks the processor for what the removal of the entry in `slot` will need, and the entry.
@@ -218,7 +223,7 @@ impl<K, V> Writer<K, V> {
     }
 
     /// Adds an entry. No entry of the same key may be there; `hash_of` says the hash of any that is.
-    #[inline]
+    #[inline(always)]
     pub fn insert(
         &mut self,
         hash: usize,
@@ -279,10 +284,17 @@ impl<K, V> Writer<K, V> {
         self.books.retired.push(slot);
     }
 
+    /// True if enough entries wait for [`collect`](Self::collect).
+    #[inline]
+    #[must_use]
+    pub fn is_collection_due(&self) -> bool {
+        self.books.retired.len() >= self.books.collect_at
+    }
+
     /// If enough entries wait: those that nobody reads, mostly without the latest. Else nothing.
     #[inline]
     pub fn collect(&mut self) -> Garbage<K, V> {
-        if self.books.retired.len() < self.books.collect_at {
+        if !self.is_collection_due() {
             return Garbage::default();
         }
         self.collect_now()
@@ -330,6 +342,10 @@ impl<K, V> Writer<K, V> {
         }
         let shown = shared.hazards.shown(books.note)?;
         let drops = needs_drop::<Pair<K, V>>();
+        if shown.is_empty() && !drops {
+            books.free.append(&mut books.noted);
+            return Some(Garbage::default());
+        }
         let mut garbage = Vec::with_capacity(if drops { books.noted.len() } else { 0 });
         let free = &mut books.free;
         free.reserve(books.noted.len());
@@ -353,12 +369,10 @@ impl<K, V> Writer<K, V> {
         unsafe { &*self.shared.present() }
     }
 
-    /// Whether `f` does it in the present table, or else in the previous one.
-    #[inline(always)]
-    fn in_tables(&self, f: impl Fn(&Table) -> bool) -> bool {
+    /// The table that is being moved to the present one.
+    fn previous(&self) -> Option<&Table> {
         // SAFETY: null, or a table that stays until the map goes.
-        let previous = unsafe { self.table().previous.load(Relaxed).as_ref() };
-        f(self.table()) || previous.is_some_and(f)
+        unsafe { self.table().previous.load(Relaxed).as_ref() }
     }
 
     /// Writes an entry to a free slot, which counts as live then.
@@ -393,8 +407,8 @@ impl<K, V> Writer<K, V> {
             return None;
         }
         let by = self.fill(key, value);
-        let replaced = self.in_tables(|table| table.replace(hash, slot.number(), by.number()));
-        if !replaced {
+        let replace = |table: &Table| table.replace(hash, slot.number(), by.number());
+        if !replace(self.table()) && !self.previous().is_some_and(replace) {
             self.books.set_live(by.number(), false);
             self.books.retired.push(by.number());
             panic!("the hash of another key");
@@ -406,13 +420,22 @@ impl<K, V> Writer<K, V> {
     /// Takes a live slot out of the index; false if it is not live.
     #[inline(always)]
     fn unlink(&mut self, hash: usize, slot: Slot) -> bool {
-        let live = self.books.is_live(slot.number());
+        let number = slot.number();
+        let live = self.books.is_live(number);
         if live {
-            let removed = self.in_tables(|table| table.remove(hash, slot.number()));
-            assert!(removed, "the hash of another key");
-            self.books.set_live(slot.number(), false);
+            if !self.table().remove(hash, number) {
+                self.unlink_from_previous(hash, slot);
+            }
+            self.books.set_live(number, false);
         }
         live
+    }
+
+    #[cold]
+    fn unlink_from_previous(&self, hash: usize, slot: Slot) {
+        let previous = self.previous();
+        let removed = previous.is_some_and(|table| table.remove(hash, slot.number()));
+        assert!(removed, "the hash of another key");
     }
 
     /// The entry has left the index.
@@ -423,9 +446,16 @@ impl<K, V> Writer<K, V> {
     }
 
     /// Moves some buckets to a larger table, if there is one or must be.
-    #[inline]
+    #[inline(always)]
     fn grow(&mut self, hash_of: impl Fn(&K, &V) -> usize) {
         let previous = self.table().previous.load(Relaxed);
+        if !previous.is_null() || self.table().is_full(self.books.len + 1) {
+            self.grow_on(previous, hash_of);
+        }
+    }
+
+    #[cold]
+    fn grow_on(&mut self, previous: *mut Table, hash_of: impl Fn(&K, &V) -> usize) {
         if !previous.is_null() && !self.move_on(previous, hash_of) {
             return;
         }
@@ -439,7 +469,6 @@ impl<K, V> Writer<K, V> {
     }
 
     /// Moves the next buckets; true if those were the last.
-    #[cold]
     fn move_on(&mut self, previous: *mut Table, hash_of: impl Fn(&K, &V) -> usize) -> bool {
         // SAFETY: not null, and tables stay until the map goes.
         let previous = unsafe { &*previous };

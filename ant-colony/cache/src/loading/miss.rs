@@ -100,7 +100,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
         let mut results = results.into_iter();
         let missed = results.next();
         let missed = missed.expect("a loader of many keys must answer for the first one at least");
-        let hash = lead.hash;
+        let hash = lead.ticket.hash();
         let value = missed.map(|value| match riders.is_empty() {
             true => lead.finish(key, value),
             false => lead.finish_before(after.of(hash).0, key, value),

@@ -78,7 +78,8 @@ fn who_asks_for_what_is_on_its_way_waits_for_it_and_it_enters_as_what_is_asked_f
     let prefetches = cache.statistics().prefetches;
     assert!(asked > 50);
     assert_eq!(prefetches.late, asked, "{prefetches:?}");
-    assert!(cache.shard(0).lock().flights.is_empty());
+    let shard = cache.shard(0);
+    assert!(shard.lock().flights.is_empty(&shard.claim));
     let prefetcher = cache.0.prefetcher.as_ref().expect("trails");
     let ended = prefetches.useful + prefetches.late + prefetches.wasted;
     assert_eq!(prefetches.issued - ended, prefetcher.outstanding() as u64);

@@ -1,11 +1,12 @@
 //! Whatever of the user's panics, the cache is usable afterwards.
 
-use std::future::pending;
+use std::future::{pending, ready};
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::task::Poll;
 use std::time::Duration;
 
 use ant_colony::Cache;
@@ -150,6 +151,26 @@ fn hashes_and_comparisons_that_panic_change_nothing() {
         assert_eq!(cache.get(&key(id)), Some(id));
     }
     assert_eq!(cache.len(), 4);
+}
+
+#[test]
+fn a_comparison_that_panics_when_a_value_has_come_lets_the_next_one_load() {
+    let (hash, comparison) = (Bomb::default(), Bomb::default());
+    let key = |id| Key(id, hash.clone(), comparison.clone());
+    let cache = Cache::builder().capacity(4).shards(1).build();
+    let cache = cache.expect("a cache");
+    let woken = Arc::new(Woken::default());
+    let (sender, receiver) = oneshot::channel();
+    let mut leader = pin!(cache.get_or_try_insert_with(key(1), || receiver));
+    let mut waiter = pin!(cache.get_or_try_insert_with(key(1), || ready(Ok::<_, Canceled>(4))));
+    assert!(woken.poll(leader.as_mut()).is_pending());
+    assert!(woken.poll(waiter.as_mut()).is_pending());
+    sender.send(3).expect("the leader is there");
+    // It is looked for among those that somebody waits for.
+    comparison.arm();
+    panics(|| woken.poll(leader.as_mut()));
+    assert_eq!(woken.poll(waiter.as_mut()), Poll::Ready(Ok(4)));
+    assert_eq!(cache.get_or_insert_with(key(1), || 5), 4);
 }
 
 /// A value whose clone and drop can panic.
