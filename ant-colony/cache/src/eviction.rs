@@ -27,11 +27,12 @@ pub(crate) struct Victim {
     pub(crate) slot: Option<Slot>,
 }
 
+#[repr(C)]
 pub(crate) struct Eviction {
+    places: Places,
     policy: Policy,
     /// How many the policy remembers of those that left; none before the first has.
     ghosts: usize,
-    places: Places,
     /// Where the search for what has expired goes on.
     hand: usize,
 }

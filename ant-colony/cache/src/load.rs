@@ -120,7 +120,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     #[inline(always)]
     fn claim(&self, hash: usize, key: &K) -> Option<Lead<'_, K, V, S>> {
         let shard = self.shard(hash);
-        let ticket = Ticket::claim(&shard.claim, hash)?;
+        let ticket = Ticket::claim(shard.claim(), hash)?;
         let mut lead = Lead {
             cache: self,
             shard,
@@ -166,7 +166,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
         let mut state = shard.lock();
         let known = state.entries.find(hash, |known, _| known == key);
         let has_come = known.is_some_and(|slot| !self.is_due(shard, slot, now));
-        let joined = (!has_come).then(|| state.flights.join(&shard.claim, hash, &mut spare));
+        let joined = (!has_come).then(|| state.flights.join(shard.claim(), hash, &mut spare));
         drop(state);
         match joined.flatten() {
             None => match self.look(hash, key, V::clone) {
@@ -231,7 +231,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Lead<'_, K, V, S> {
         let now = cache.now();
         let mut landing = Landing::new();
         let mut state = shard.lock();
-        let attached = (state.flights).end(&shard.claim, ticket, &key, &mut landing);
+        let attached = (state.flights).end(shard.claim(), ticket, &key, &mut landing);
         if attached && let Some(weighed) = weighed.take() {
             let mut section = cache.section(shard, &mut state, now, departed);
             if is_absent {
@@ -241,7 +241,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Lead<'_, K, V, S> {
             }
             section.collect();
         }
-        (state.flights).settle(&shard.claim, ticket, &mut landing);
+        (state.flights).settle(shard.claim(), ticket, &mut landing);
         drop(state);
         mem::forget(self);
         landing.land(&value);
@@ -261,7 +261,7 @@ impl<K: Eq, V> Shard<K, V> {
     #[cold]
     fn give_up(&self, ticket: Ticket) {
         let mut landing = Landing::new();
-        (self.lock().flights).abandon(&self.claim, ticket, &mut landing);
+        (self.lock().flights).abandon(self.claim(), ticket, &mut landing);
     }
 }
 
@@ -298,7 +298,7 @@ impl<K: Hash + Eq, V, S> Drop for Waiter<'_, K, V, S> {
         self.listener = None;
         let shard = self.cache.shard(self.hash);
         let mut landing = Landing::new();
-        (shard.lock().flights).leave(&shard.claim, self.ticket, &mut landing);
+        (shard.lock().flights).leave(shard.claim(), self.ticket, &mut landing);
     }
 }
 

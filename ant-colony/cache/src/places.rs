@@ -43,12 +43,13 @@ pub(crate) struct Used {
     pub(crate) weight: u64,
 }
 
+#[repr(C)]
 pub(crate) struct Places {
-    chunks: Vec<Box<[Place; CHUNK]>>,
+    lists: [List; 2],
+    free: u32,
     /// Places that were ever used: the first ones.
     len: usize,
-    free: u32,
-    lists: [List; 2],
+    chunks: Vec<Box<[Place; CHUNK]>>,
 }
 
 impl Places {

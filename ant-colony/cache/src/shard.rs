@@ -18,29 +18,38 @@ use crate::places::{Places, Used};
 use crate::statistics::Statistics;
 use crate::times::TimesOfSlots;
 
+/// First what is only read, for readers have it as well; then what a write changes, on few cache lines
+/// in a row, because another core may have had them.
+#[repr(C)]
 pub(crate) struct Shard<K, V> {
-    /// Finds entries without the lock. On a cache line that writers leave alone.
-    pub(crate) entries: CachePadded<Reader<K, Entry<V>>>,
-    /// The flight that begins without the lock. Beside the lock, for whoever loads takes both.
-    pub(crate) claim: Claim,
-    state: Mutex<State<K, V>>,
+    /// Finds entries without the lock.
+    pub(crate) entries: Reader<K, Entry<V>>,
+    limits: Used,
     /// If entries expire.
     pub(crate) times: Option<TimesOfSlots>,
+    hot: CachePadded<Hot<K, V>>,
+    too_heavy: AtomicU64,
     /// What is in the shard, and never less than can be found; written under the lock.
     count: AtomicUsize,
     weight: AtomicU64,
-    limits: Used,
-    too_heavy: AtomicU64,
 }
 
+#[repr(C)]
+struct Hot<K, V> {
+    /// The flight that begins without the lock. Beside the lock, for who loads takes both.
+    claim: Claim,
+    state: Mutex<State<K, V>>,
+}
+
+#[repr(C)]
 pub(crate) struct State<K, V> {
-    pub(crate) entries: Writer<K, Entry<V>>,
-    pub(crate) eviction: Eviction,
-    pub(crate) flights: Flights<K, V>,
     pub(crate) insertions: u64,
     /// What those weigh that were retired since all that wait were last looked at.
     pub(crate) waits: u64,
     pub(crate) departed: [u64; Cause::COUNT],
+    pub(crate) entries: Writer<K, Entry<V>>,
+    pub(crate) eviction: Eviction,
+    pub(crate) flights: Flights<K, V>,
 }
 
 impl<K, V> Shard<K, V> {
@@ -48,30 +57,36 @@ impl<K, V> Shard<K, V> {
         limits.count = limits.count.min(Places::LEN_MAX);
         let (writer, reader) = slab_map(hazards);
         Self {
-            entries: CachePadded::new(reader),
-            claim: Claim::default(),
-            state: Mutex::new(State {
-                entries: writer,
-                eviction: Eviction::new(),
-                flights: Flights::new(),
-                insertions: 0,
-                waits: 0,
-                departed: [0; Cause::COUNT],
-            }),
+            entries: reader,
+            limits,
             times: has_times.then(TimesOfSlots::default),
+            hot: CachePadded::new(Hot {
+                claim: Claim::default(),
+                state: Mutex::new(State {
+                    insertions: 0,
+                    waits: 0,
+                    departed: [0; Cause::COUNT],
+                    entries: writer,
+                    eviction: Eviction::new(),
+                    flights: Flights::new(),
+                }),
+            }),
+            too_heavy: AtomicU64::new(0),
             count: AtomicUsize::new(0),
             weight: AtomicU64::new(0),
-            limits,
-            too_heavy: AtomicU64::new(0),
         }
     }
 
+    pub(crate) fn claim(&self) -> &Claim {
+        &self.hot.claim
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, State<K, V>> {
-        self.state.lock()
+        self.hot.state.lock()
     }
 
     pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, State<K, V>>> {
-        self.state.try_lock()
+        self.hot.state.try_lock()
     }
 
     pub(crate) const fn limits(&self) -> Used {
@@ -89,8 +104,13 @@ impl<K, V> Shard<K, V> {
     /// Makes known how much is in the shard: before an entry enters, after one has left.
     pub(crate) fn publish(&self, state: &State<K, V>) {
         let used = state.eviction.used();
-        self.count.store(used.count, Release);
-        self.weight.store(used.weight, Release);
+        // Mostly both are what they were: as much has left as enters.
+        if used.count != self.count.load(Relaxed) {
+            self.count.store(used.count, Release);
+        }
+        if used.weight != self.weight.load(Relaxed) {
+            self.weight.store(used.weight, Release);
+        }
     }
 
     /// The limit that does not allow so much more, if there is one.

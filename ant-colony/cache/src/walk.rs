@@ -62,7 +62,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
 
     fn remove_if(&self, mut f: impl FnMut(&K, &Entry<V>) -> bool) {
         for shard in &self.shards {
-            shard.lock().flights.detach_all(&shard.claim);
+            shard.lock().flights.detach_all(shard.claim());
         }
         self.for_each_place(|hash, place, panics| self.remove_one_if(hash, place, &mut f, panics));
     }

@@ -41,11 +41,11 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         let mut departed = self.departed(shard);
         let now = self.now();
         let mut state = shard.lock();
-        state.flights.detach(&shard.claim, hash, &key);
+        state.flights.detach(shard.claim(), hash, &key);
         let mut section = self.section(shard, &mut state, now, &mut departed);
         section.place(hash, key, weighed);
         section.collect();
-        state.flights.open(&shard.claim);
+        state.flights.open(shard.claim());
         Ok(())
     }
 
@@ -80,11 +80,11 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     {
         let (shard, now) = (self.shard(hash), self.now());
         let mut state = shard.lock();
-        state.flights.detach(&shard.claim, hash, key);
+        state.flights.detach(shard.claim(), hash, key);
         let removed = self
             .section(shard, &mut state, now, departed)
             .take_key(hash, key);
-        state.flights.open(&shard.claim);
+        state.flights.open(shard.claim());
         removed
     }
 

@@ -35,21 +35,24 @@ const BATCH_MAX: usize = 512;
 const BATCH_PART: usize = 16;
 
 /// The end that changes a map.
+#[repr(C)]
 pub struct Writer<K, V> {
-    shared: Arc<Shared<K, V>>,
     books: Books,
+    shared: Arc<Shared<K, V>>,
 }
 
+/// First what every insertion and removal changes, on few cache lines.
 #[derive(Default)]
+#[repr(C)]
 pub(super) struct Books {
-    /// A bit for each slot.
-    live: Vec<u64>,
-    /// How many bits are set.
+    /// How many entries there are.
     len: usize,
-    /// Slots that were ever used, and number 0, which stands for none.
-    used: u32,
     free: Vec<u32>,
     retired: Vec<u32>,
+    /// A bit for each slot.
+    live: Vec<u64>,
+    /// Slots that were ever used, and number 0, which stands for none.
+    used: u32,
     /// Those that were retired before the note, and those that were shown when that was looked at.
     noted: Vec<u32>,
     note: Note,

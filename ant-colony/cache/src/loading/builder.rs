@@ -26,7 +26,7 @@ impl<K: Hash + Eq + Clone, V, S> Builder<K, V, S> {
     /// A cache that [loads](crate::LoadingCache::load) what it misses by `load`. Limits, times and so
     /// on have to be given before.
     ///
-    /// `load` may use the cache, but must not ask for the same key; with
+    /// `load` may use the cache, but must not ask for the same key or one with the same hash; with
     /// [trails](LoadingBuilder::trails), for no key at all: who waits for whom is not known beforehand
     /// then. If it cannot fail, its error is [`Infallible`](std::convert::Infallible).
     #[must_use]

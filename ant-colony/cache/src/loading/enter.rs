@@ -98,7 +98,7 @@ impl<'c, K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Lead<'c, K, V, S> {
         let now = cache.now();
         let (mut landing, mut there) = (Landing::new(), None);
         let mut state = shard.lock();
-        let attached = (state.flights).end(&shard.claim, ticket, &key, &mut landing);
+        let attached = (state.flights).end(shard.claim(), ticket, &key, &mut landing);
         let is_awaited = landing.is_awaited();
         if attached
             && (is_admitted || is_awaited)
@@ -109,7 +109,7 @@ impl<'c, K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Lead<'c, K, V, S> {
             there = section.place_order(ticket.hash(), key, new);
             section.collect();
         }
-        (state.flights).settle(&shard.claim, ticket, &mut landing);
+        (state.flights).settle(shard.claim(), ticket, &mut landing);
         drop(state);
         mem::forget(self);
         match there {

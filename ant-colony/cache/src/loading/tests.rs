@@ -79,7 +79,7 @@ fn who_asks_for_what_is_on_its_way_waits_for_it_and_it_enters_as_what_is_asked_f
     assert!(asked > 50);
     assert_eq!(prefetches.late, asked, "{prefetches:?}");
     let shard = cache.shard(0);
-    assert!(shard.lock().flights.is_empty(&shard.claim));
+    assert!(shard.lock().flights.is_empty(shard.claim()));
     let prefetcher = cache.0.prefetcher.as_ref().expect("trails");
     let ended = prefetches.useful + prefetches.late + prefetches.wasted;
     assert_eq!(prefetches.issued - ended, prefetcher.outstanding() as u64);
