@@ -88,6 +88,7 @@ mod places;
 mod section;
 mod shard;
 mod statistics;
+mod sync;
 mod times;
 mod walk;
 mod write;

@@ -67,6 +67,7 @@ pub(super) fn loom(subject: &Subject<'_>) -> Result<()> {
     }
     if subject.only.is_none() {
         run(model_checked(subject, TASKS, "loom"))?;
+        run(model_checked(subject, CACHE, "loom"))?;
     }
     if subject.has_store() {
         run(model_checked(subject, STORE_PACKAGE, "loom"))?;

@@ -59,7 +59,7 @@ pub(crate) enum Part {
 impl Part {
     fn title(self) -> &'static str {
         match self {
-            Part::Loom => "lock-free, Beehive, store: every interleaving (loom)",
+            Part::Loom => "lock-free, Beehive, caches: every interleaving (loom)",
             Part::Shuttle => "lock-free: random schedules (shuttle)",
             Part::Miri => "lock-free, Beehive, caches: undefined behaviour and leaks (Miri)",
             Part::Tsan => "lock-free, Beehive, caches: data races (ThreadSanitizer)",

@@ -15,8 +15,12 @@
 //!
 //! The word does not have the key itself: who waits for this flight brings the key along, and its leader
 //! compares that in the end.
+//!
+//! `tests/loom` includes this folder and checks it: each order of memory in here is needed.
 
-use std::sync::atomic::{AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::sync::atomic::{Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+
+use crate::sync::AtomicUsize;
 
 /// There is a flight; the bits that are no flags are of its hash.
 const LED: usize = 1;

@@ -23,10 +23,10 @@ mod claim;
 use std::borrow::Borrow;
 use std::sync::{Arc, OnceLock};
 
-use event_listener::{Event, EventListener};
 use hashbrown::HashTable;
 
 pub(crate) use self::claim::Claim;
+use crate::sync::{Event, EventListener};
 
 /// Those who wait for a value.
 pub(crate) struct Flight<V> {
