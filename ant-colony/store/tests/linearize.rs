@@ -7,9 +7,11 @@
 
 #[path = "../../../lockfree/tests/linearize/mod.rs"]
 mod linearize;
+mod random;
 
 use ant_colony_store::{Config, Meta, Part, Store};
 use linearize::{Model, Recorder};
+use random::Random;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -105,20 +107,7 @@ fn changed(call: &Call, old: Option<&[u8]>) -> Vec<u8> {
     value
 }
 
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let x = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ (x >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-
     fn call(&mut self) -> Call {
         match self.below(16) {
             0..6 => Call::Get,

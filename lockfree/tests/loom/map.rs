@@ -58,6 +58,16 @@ fn both<M: Send + Sync + 'static>(map: &Arc<M>, other: fn(&M), this: impl FnOnce
     other.join().expect("no panic");
 }
 
+/// How often a walk meets each key below `N`; all keys are their values.
+fn met_by_a_walk<const N: usize>(map: &Words) -> [u32; N] {
+    let mut met = [0; N];
+    map.for_each(|key, value| {
+        assert_eq!(key, value);
+        met[*key as usize] += 1;
+    });
+    met
+}
+
 /// Whether `found` is one of these.
 fn one_of(found: Option<u64>, allowed: &[Option<u64>]) {
     assert!(allowed.contains(&found), "{found:?}");
@@ -358,11 +368,7 @@ fn a_walk_meets_keys_that_stay_exactly_once_while_their_bucket_is_split() {
                 &map,
                 |map| assert_eq!(map.insert(1, 1), None),
                 |map| {
-                    let mut met = [0; 3];
-                    map.for_each(|key, value| {
-                        assert_eq!(key, value);
-                        met[*key as usize] += 1;
-                    });
+                    let met = met_by_a_walk::<3>(map);
                     assert!(met[0] == 1 && met[2] == 1 && met[1] <= 1, "{met:?}");
                 },
             );

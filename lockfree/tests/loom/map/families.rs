@@ -9,7 +9,7 @@ use loom::thread;
 
 use super::batch::pair;
 use super::boxes::{Boxes, look, put};
-use super::{Hash, Words, both, check, one_of};
+use super::{Hash, Words, both, check, met_by_a_walk, one_of};
 
 /// A map of three families with these keys, which are their values.
 fn words<const N: usize>(keys: [u64; N]) -> Arc<Words> {
@@ -83,11 +83,7 @@ fn a_walk_meets_keys_that_stay_exactly_once_while_their_family_is_split() {
                 &map,
                 |map| assert_eq!(map.insert(1, 1), None),
                 |map| {
-                    let mut met = [0; 8];
-                    map.for_each(|key, value| {
-                        assert_eq!(key, value);
-                        met[*key as usize] += 1;
-                    });
+                    let met = met_by_a_walk::<8>(map);
                     assert_eq!([met[0], met[4], met[7]], [1; 3], "{met:?}");
                     assert!(met[1] <= 1);
                 },

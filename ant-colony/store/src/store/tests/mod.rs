@@ -3,6 +3,8 @@
 mod bounds;
 mod expiry;
 mod model;
+#[path = "../../../tests/random/mod.rs"]
+mod random;
 mod readers;
 mod scanning;
 mod threads;
@@ -12,6 +14,7 @@ use crate::Millis;
 use crate::config::Config;
 use crate::entry::Meta;
 use alloc::vec::Vec;
+use random::Random;
 use std::string::String;
 
 /// A start time like those of real callers.
@@ -53,20 +56,4 @@ fn value(store: &Store, key: &str, now: Millis) -> Option<Vec<u8>> {
 
 fn name(i: usize) -> String {
     std::format!("key:{i:010}")
-}
-
-/// A small generator of numbers that look random.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let x = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ (x >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
 }
