@@ -188,6 +188,17 @@ fn readers(keys: usize) {
             assert!(read(&store, i, now, &mut out) && out.len() == 64);
         }
     };
+    let read_all_locked = |order: &[usize], now: u64| {
+        let mut out = Vec::new();
+        for &i in order {
+            let bytes = key(i);
+            let key = store.key(0, &bytes);
+            out.clear();
+            let mut shard = store.lock(&key);
+            let entry = shard.get(&key, now).expect("the key is there");
+            out.extend_from_slice(entry.value);
+        }
+    };
     let count = orders[0].len();
     timed("get_into, random order", count, || {
         read_all(&orders[0], NOW);
@@ -213,15 +224,7 @@ fn readers(keys: usize) {
         }
     });
     timed("lock, get and copy, random order", count, || {
-        let mut out = Vec::new();
-        for &i in &orders[0] {
-            let bytes = key(i);
-            let key = store.key(0, &bytes);
-            out.clear();
-            let mut shard = store.lock(&key);
-            let entry = shard.get(&key, now).expect("the key is there");
-            out.extend_from_slice(entry.value);
-        }
+        read_all_locked(&orders[0], now);
     });
     let two = |what: &str, run: &(dyn Fn(usize) + Sync)| {
         let mut best = f64::MAX;
@@ -239,15 +242,7 @@ fn readers(keys: usize) {
         read_all(&orders[thread], now);
     });
     two("lock, get and copy by 2 threads", &|thread| {
-        let mut out = Vec::new();
-        for &i in &orders[thread] {
-            let bytes = key(i);
-            let key = store.key(0, &bytes);
-            out.clear();
-            let mut shard = store.lock(&key);
-            let entry = shard.get(&key, now).expect("the key is there");
-            out.extend_from_slice(entry.value);
-        }
+        read_all_locked(&orders[thread], now);
     });
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
