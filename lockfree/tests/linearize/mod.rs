@@ -24,6 +24,9 @@ pub(crate) trait Model: Clone + Eq + Hash {
 
     /// Does `op`, alone.
     fn apply(&mut self, op: &Self::Op) -> Self::Ret;
+
+    /// Lets happen what the structure may do by itself, as far as `op` shows it by returning `ret`.
+    fn settle(&mut self, _op: &Self::Op, _ret: &Self::Ret) {}
 }
 
 /// Records the calls of all threads that hold a clone.
@@ -34,6 +37,10 @@ pub(crate) struct Recorder<M: Model> {
     clock: Arc<AtomicU64>,
     calls: Arc<Mutex<Vec<Call<M>>>>,
 }
+
+/// When a call began.
+#[derive(Clone, Copy)]
+pub(crate) struct Called(u64);
 
 struct Call<M: Model> {
     called: u64,
@@ -62,17 +69,27 @@ impl<M: Model> Recorder<M> {
 
     /// Does `run`, which is the structure's version of `op`, and records what it returned.
     pub(crate) fn call(&self, op: M::Op, run: impl FnOnce() -> M::Ret) -> M::Ret {
-        let called = self.clock.fetch_add(1, SeqCst);
+        let called = self.begin();
         let ret = run();
+        self.end(called, op, ret.clone());
+        ret
+    }
+
+    /// A call begins.
+    pub(crate) fn begin(&self) -> Called {
+        Called(self.clock.fetch_add(1, SeqCst))
+    }
+
+    /// That call was `op`, and has returned `ret`.
+    pub(crate) fn end(&self, Called(called): Called, op: M::Op, ret: M::Ret) {
         let returned = self.clock.fetch_add(1, SeqCst);
         let call = Call {
             called,
             returned,
             op,
-            ret: ret.clone(),
+            ret,
         };
         self.calls.lock().expect("no call panicked").push(call);
-        ret
     }
 
     /// Panics with the history unless it is linearizable from `initial`. To be called when all
@@ -143,7 +160,9 @@ fn search<M: Model>(calls: &[Call<M>], initial: M) -> Result<(), Done> {
         }
         for index in next(calls, &done) {
             let mut model = model.clone();
-            if model.apply(&calls[index].op) != calls[index].ret {
+            let Call { op, ret, .. } = &calls[index];
+            model.settle(op, ret);
+            if model.apply(op) != *ret {
                 continue;
             }
             let configuration = (done.with(index), model);
