@@ -15,23 +15,12 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
+use fastrand::Rng;
 use hallows_lockfree::map::{Layout, Map, WordMap};
 
 /// A count, or the smaller one that Miri can afford.
 const fn few(count: usize, miri: usize) -> usize {
     if cfg!(miri) { miri } else { count }
-}
-
-/// Xorshift.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) % bound
-    }
 }
 
 /// All keys have one of a few hashes.
@@ -70,11 +59,11 @@ impl Hasher for Clustered {
 macro_rules! like_std {
     ($map:expr, $rounds:expr, $key:expr) => {{
         let (map, mut model) = ($map, HashMap::new());
-        let mut random = Random(0x1234_5678_9ABC_DEF1);
+        let mut random = Rng::with_seed(0x1234_5678_9ABC_DEF1);
         for round in 0..$rounds as u64 {
-            let key = $key(random.below(300.min($rounds as u64 / 4)));
+            let key = $key(random.u64(..300.min($rounds as u64 / 4)));
             let value = round;
-            match random.below(7) {
+            match random.u64(..7) {
                 0..3 => assert_eq!(map.insert(key.clone(), value), model.insert(key, value)),
                 3 => assert_eq!(map.remove(&key), model.remove(&key)),
                 4 => {
@@ -288,10 +277,10 @@ macro_rules! never_absent {
         (0..STAY).for_each(|key| assert!(map.insert($key(key), key).is_none()));
         thread::scope(|scope| {
             scope.spawn(|| {
-                let mut random = Random(7);
+                let mut random = Rng::with_seed(7);
                 while !stop.load(Relaxed) {
-                    let key = random.below(STAY);
-                    if random.below(2) == 0 {
+                    let key = random.u64(..STAY);
+                    if random.u64(..2) == 0 {
                         assert!(map.insert($key(key), key + STAY).is_some());
                     } else {
                         assert!(map.update(&$key(key), |_| key));
@@ -299,18 +288,18 @@ macro_rules! never_absent {
                 }
             });
             scope.spawn(|| {
-                let mut random = Random(8);
+                let mut random = Rng::with_seed(8);
                 for round in 0..few(100_000, 12) as u64 {
-                    let key = STAY + random.below(100 + round / 4);
+                    let key = STAY + random.u64(..100 + round / 4);
                     map.insert($key(key), key);
-                    map.remove(&$key(STAY + random.below(100 + round / 4)));
+                    map.remove(&$key(STAY + random.u64(..100 + round / 4)));
                 }
                 stop.store(true, Relaxed);
             });
-            let mut random = Random(9);
+            let mut random = Rng::with_seed(9);
             let mut rounds = 0_u64;
             while !stop.load(Relaxed) {
-                let key = random.below(STAY);
+                let key = random.u64(..STAY);
                 assert_eq!(map.get(&$key(key)).map(|value| value % STAY), Some(key));
                 rounds += 1;
                 if rounds.is_multiple_of(few(2_000, 20) as u64) {

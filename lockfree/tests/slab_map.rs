@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
+use fastrand::Rng;
 use hallows_lockfree::slab_map::{Hazards, Reader, Slot, Taken, Writer, slab_map};
 
 /// A hash that makes some keys meet.
@@ -47,38 +48,26 @@ fn remove<V>(writer: &mut Writer<u64, V>, key: u64) -> bool {
     removed
 }
 
-/// Marsaglia's xorshift64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 32) % bound
-    }
-}
-
 #[test]
 fn it_does_what_a_plain_map_does_while_it_grows_and_shrinks() {
     let (mut writer, reader) = slab_map(&Hazards::new());
-    let (mut model, mut random) = (HashMap::new(), Random(1));
+    let (mut model, mut random) = (HashMap::new(), Rng::with_seed(1));
     let (keys, rounds) = if cfg!(miri) {
         (60, 300)
     } else {
         (3_000, 60_000)
     };
     for round in 0..rounds {
-        let key = random.below(keys);
+        let key = random.u64(..keys);
         // In turn mostly insertions and mostly removals.
-        if random.below(8) < [6, 2][(round * 4 / rounds % 2) as usize] {
+        if random.u64(..8) < [6, 2][(round * 4 / rounds % 2) as usize] {
             set(&mut writer, key, round.to_string());
             model.insert(key, round.to_string());
         } else {
             assert_eq!(remove(&mut writer, key), model.remove(&key).is_some());
         }
         assert_eq!(writer.len(), model.len());
-        let key = random.below(keys);
+        let key = random.u64(..keys);
         assert_eq!(find(&reader, key), model.get(&key).cloned());
         assert_eq!(slot(&writer, key).is_some(), model.contains_key(&key));
     }
@@ -248,10 +237,10 @@ fn keys_that_stay_are_found_by_all_beside_a_writer() {
         for seed in 1..=2 {
             let (reader, writing) = (&reader, &writing);
             scope.spawn(move || {
-                let mut random = Random(seed);
+                let mut random = Rng::with_seed(seed);
                 let mut seen = vec![0; stays as usize];
                 while writing.load(SeqCst) {
-                    let key = random.below(stays + comes);
+                    let key = random.u64(..stays + comes);
                     let found = find(reader, key);
                     assert!(key >= stays || found.is_some(), "{key} is missing");
                     let Some(value) = found else { continue };
@@ -263,10 +252,10 @@ fn keys_that_stay_are_found_by_all_beside_a_writer() {
                 }
             });
         }
-        let mut random = Random(7);
+        let mut random = Rng::with_seed(7);
         for round in 1..=rounds {
-            let key = random.below(stays + comes);
-            if key < stays || random.below(3) > 0 {
+            let key = random.u64(..stays + comes);
+            if key < stays || random.u64(..3) > 0 {
                 set(&mut writer, key, vec![key, round]);
             } else {
                 remove(&mut writer, key);

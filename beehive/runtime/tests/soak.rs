@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use beehive::cancel::{AbortOnDrop, CancellationToken};
 use beehive::channel::mpsc;
 use beehive::{Handle, Io, JoinError, JoinSet, Runtime, spawn, spawn_local, yield_now};
+use fastrand::Rng;
 
 /// How long the whole soak lasts.
 const DURATION: Duration = Duration::from_secs(3);
@@ -18,27 +19,6 @@ const DURATION: Duration = Duration::from_secs(3);
 const ROOTS: u64 = 60;
 /// How deep tasks spawn others.
 const DEPTH: u32 = 3;
-
-/// A small generator (splitmix64): a tree of tasks splits it without an order among them.
-#[derive(Clone)]
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    fn split(&mut self) -> Self {
-        Self(self.next())
-    }
-}
 
 /// What happened to tasks.
 #[derive(Default)]
@@ -76,7 +56,7 @@ struct Round {
 /// One task; a box, because it spawns others of its kind.
 fn task(
     round: &Round,
-    random: Random,
+    random: Rng,
     depth: u32,
 ) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
     let (round, entry) = (round.clone(), Entry::new(&round.books));
@@ -88,35 +68,35 @@ fn task(
     })
 }
 
-async fn act(round: &Round, mut random: Random, depth: u32) {
-    for _ in 0..random.below(8) {
-        match random.below(12) {
+async fn act(round: &Round, mut random: Rng, depth: u32) {
+    for _ in 0..random.u64(..8) {
+        match random.u64(..12) {
             0..=3 => yield_now().await,
-            4 => beehive::time::sleep(Duration::from_micros(random.below(3_000))).await,
-            5 => drop(round.inbox.send(random.next())),
+            4 => beehive::time::sleep(Duration::from_micros(random.u64(..3_000))).await,
+            5 => drop(round.inbox.send(random.u64(..))),
             6 if depth > 0 => children(round, &mut random, depth - 1).await,
             7 if depth > 0 => {
-                spawn(task(round, random.split(), depth - 1)).detach();
+                spawn(task(round, random.fork(), depth - 1)).detach();
             }
             8 if depth > 0 => {
                 let handle = Handle::current();
-                let to = random.below(handle.workers().len() as u64) as usize;
+                let to = random.usize(..handle.workers().len());
                 let there = handle.workers().nth(to).unwrap();
-                let child = task(round, random.split(), depth - 1);
+                let child = task(round, random.fork(), depth - 1);
                 handle.spawn_on(there, || child).detach();
             }
             9 => {
-                let limit = Duration::from_micros(random.below(500));
+                let limit = Duration::from_micros(random.u64(..500));
                 let never = round
                     .token
                     .run_until_cancelled(std::future::pending::<()>());
                 let _ = beehive::time::timeout(limit, never).await;
             }
-            10 if random.below(8) == 0 => {
+            10 if random.u64(..8) == 0 => {
                 round.books.panicked.fetch_add(1, SeqCst);
                 std::panic::panic_any(Deliberate);
             }
-            11 if random.below(8) == 0 => round.token.cancelled().await,
+            11 if random.u64(..8) == 0 => round.token.cancelled().await,
             _ => {}
         }
     }
@@ -126,20 +106,20 @@ async fn act(round: &Round, mut random: Random, depth: u32) {
 struct Deliberate;
 
 /// Several children, of which some are awaited, some aborted and some left behind.
-async fn children(round: &Round, random: &mut Random, depth: u32) {
+async fn children(round: &Round, random: &mut Rng, depth: u32) {
     let mut set = JoinSet::new();
-    for _ in 0..random.below(5) {
-        let abort = set.spawn(task(round, random.split(), depth));
-        if random.below(4) == 0 {
+    for _ in 0..random.u64(..5) {
+        let abort = set.spawn(task(round, random.fork(), depth));
+        if random.u64(..4) == 0 {
             abort.abort();
         }
     }
-    let tied = AbortOnDrop::new(spawn(task(round, random.split(), depth)));
-    let cancelled = spawn_on_here(round, random.split(), depth);
-    for _ in 0..random.below(4) {
+    let tied = AbortOnDrop::new(spawn(task(round, random.fork(), depth)));
+    let cancelled = spawn_on_here(round, random.fork(), depth);
+    for _ in 0..random.u64(..4) {
         check(set.join_next().await.unwrap_or(Ok(())));
     }
-    if random.below(2) == 0 {
+    if random.u64(..2) == 0 {
         check(tied.await);
     }
     if let Some(result) = cancelled.cancel().await {
@@ -148,7 +128,7 @@ async fn children(round: &Round, random: &mut Random, depth: u32) {
 }
 
 /// A local task, by a function of its own: its handle is not held across the spawn.
-fn spawn_on_here(round: &Round, random: Random, depth: u32) -> beehive::JoinHandle<()> {
+fn spawn_on_here(round: &Round, random: Rng, depth: u32) -> beehive::JoinHandle<()> {
     spawn_local(task(round, random, depth))
 }
 
@@ -159,7 +139,7 @@ fn check(result: Result<(), JoinError>) {
 }
 
 fn soak_once(io: Io, workers: usize, seed: u64) -> Option<usize> {
-    let mut random = Random(seed);
+    let mut random = Rng::with_seed(seed);
     let builder = Runtime::builder().workers(workers).io(io).pin(false);
     let runtime = builder.build().ok()?;
     let (inbox, mut letters) = mpsc::unbounded();
@@ -172,10 +152,10 @@ fn soak_once(io: Io, workers: usize, seed: u64) -> Option<usize> {
     let mut handles = Vec::new();
     let handle = runtime.handle();
     for _ in 0..ROOTS {
-        handles.push(handle.spawn(task(&round, random.split(), DEPTH)));
+        handles.push(handle.spawn(task(&round, random.fork(), DEPTH)));
     }
     drop(round);
-    let clean = match random.below(3) {
+    let clean = match random.u64(..3) {
         // The roots end by themselves; only then comes the end.
         0 => {
             handle.shutdown();
@@ -190,7 +170,7 @@ fn soak_once(io: Io, workers: usize, seed: u64) -> Option<usize> {
         1 => runtime.shutdown_timeout(Duration::from_secs(60)).drained,
         // In the middle of everything.
         _ => {
-            let limit = Duration::from_micros(random.below(5_000));
+            let limit = Duration::from_micros(random.u64(..5_000));
             runtime.shutdown_timeout(limit);
             true
         }

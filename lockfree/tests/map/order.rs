@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::thread;
 
+use fastrand::Rng;
 use hallows_lockfree::map::{Map, WordMap};
 
+use super::few;
 use super::linearize::{Model, Recorder};
-use super::{Random, few};
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Std(BTreeMap<u64, u64>);
@@ -49,10 +50,10 @@ macro_rules! check {
                 for thread in 0..3 {
                     let (map, recorder) = (&map, recorder.clone());
                     scope.spawn(move || {
-                        let mut random = Random(seed << 8 | thread);
+                        let mut random = Rng::with_seed(seed << 8 | thread);
                         for round in 0..few(30, 3) as u64 {
-                            let (key, value) = (random.below(4), thread << 32 | round);
-                            let op = match random.below(5) {
+                            let (key, value) = (random.u64(..4), thread << 32 | round);
+                            let op = match random.u64(..5) {
                                 0 => Op::Get(key),
                                 1 => Op::Insert(key, value),
                                 2 => Op::Remove(key),

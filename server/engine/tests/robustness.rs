@@ -2,23 +2,8 @@
 //! that a client can read.
 mod harness;
 
+use fastrand::Rng;
 use harness::{Server, feed, request};
-
-/// A small generator (xorshift64*), so that a seed names a run for good.
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % bound
-    }
-}
 
 /// Names and words that mean something to some command.
 const WORDS: &str = "get set getex getdel getset setnx setex psetex mget mset msetnx append strlen \
@@ -32,29 +17,27 @@ const WORDS: &str = "get set getex getdel getset setnx setex psetex mget mset ms
     nan a b c d key value commandstats everything maxmemory requirepass sleep jmap len idx \
     minmatchlen withmatchlen version sync async type string";
 
-fn word(random: &mut Random, words: &[&str]) -> Vec<u8> {
-    match random.below(12) {
-        0 => (0..random.below(20))
-            .map(|_| random.below(256) as u8)
-            .collect(),
-        1 => vec![b'x'; random.below(3000)],
-        _ => words[random.below(words.len())].as_bytes().to_vec(),
+fn word(random: &mut Rng, words: &[&str]) -> Vec<u8> {
+    match random.usize(..12) {
+        0 => (0..random.usize(..20)).map(|_| random.u8(..)).collect(),
+        1 => vec![b'x'; random.usize(..3000)],
+        _ => words[random.usize(..words.len())].as_bytes().to_vec(),
     }
 }
 
 /// A request, well formed in most cases.
-fn draw(random: &mut Random, words: &[&str]) -> Vec<u8> {
-    let args: Vec<Vec<u8>> = (0..1 + random.below(6))
+fn draw(random: &mut Rng, words: &[&str]) -> Vec<u8> {
+    let args: Vec<Vec<u8>> = (0..1 + random.usize(..6))
         .map(|_| word(random, words))
         .collect();
     let slices: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
-    let mut bytes = match random.below(4) {
+    let mut bytes = match random.usize(..4) {
         0 => [slices.join(&b' '), b"\r\n".to_vec()].concat(),
         _ => request(&slices),
     };
-    if random.below(25) == 0 && !bytes.is_empty() {
-        let at = random.below(bytes.len());
-        bytes[at] = random.below(256) as u8;
+    if random.usize(..25) == 0 && !bytes.is_empty() {
+        let at = random.usize(..bytes.len());
+        bytes[at] = random.u8(..);
     }
     bytes
 }
@@ -63,31 +46,31 @@ fn draw(random: &mut Random, words: &[&str]) -> Vec<u8> {
 fn random_requests_in_random_pieces_never_break_the_engine() {
     let words: Vec<&str> = WORDS.split_whitespace().collect();
     for seed in 1..=6 {
-        let mut random = Random::new(seed);
+        let mut random = Rng::with_seed(seed);
         let server = Server::with(&[("enable-debug-command", "yes")]);
         let mut client = server.client();
         for _ in 0..1500 {
-            let input: Vec<u8> = (0..1 + random.below(5))
+            let input: Vec<u8> = (0..1 + random.usize(..5))
                 .flat_map(|_| draw(&mut random, &words))
                 .collect();
-            if !feed(&mut client, &input, |bound| random.below(bound)) {
+            if !feed(&mut client, &input, |bound| random.usize(..bound)) {
                 client = server.client();
             }
-            server.sleep_ms(random.below(50) as u64);
+            server.sleep_ms(random.usize(..50) as u64);
         }
     }
 }
 
 #[test]
 fn random_bytes_never_break_the_engine() {
-    let mut random = Random::new(42);
+    let mut random = Rng::with_seed(42);
     let server = Server::new();
     for _ in 0..3000 {
         let alphabet = b"*$0123\r\n getxGET\"'\\-\0\xff";
-        let input: Vec<u8> = (0..random.below(200))
-            .map(|_| alphabet[random.below(alphabet.len())])
+        let input: Vec<u8> = (0..random.usize(..200))
+            .map(|_| alphabet[random.usize(..alphabet.len())])
             .collect();
         let mut client = server.client();
-        feed(&mut client, &input, |bound| random.below(bound));
+        feed(&mut client, &input, |bound| random.usize(..bound));
     }
 }

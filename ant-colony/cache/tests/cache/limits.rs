@@ -4,8 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 
 use ant_colony::Cache;
-
-use crate::Random;
+use fastrand::Rng;
 
 #[test]
 fn no_thread_ever_sees_more_than_the_limits_allow() {
@@ -24,9 +23,9 @@ fn no_thread_ever_sees_more_than_the_limits_allow() {
             .map(|seed| {
                 let cache = &cache;
                 scope.spawn(move || {
-                    let mut random = Random(seed);
+                    let mut random = Rng::with_seed(seed);
                     for _ in 0..rounds {
-                        let (key, weight) = (random.below(300), random.below(40));
+                        let (key, weight) = (random.u64(..300), random.u64(..40));
                         cache.insert(key, weight).expect("light enough");
                         if weight == 0 {
                             cache.remove(&key);

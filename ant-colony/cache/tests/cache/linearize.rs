@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::thread;
 
 use ant_colony::Cache;
-
-use crate::Random;
+use fastrand::Rng;
 
 /// What was done to a key, and what came of it.
 #[derive(Clone, Copy, Debug)]
@@ -74,8 +73,8 @@ fn is_linearizable(calls: &[Call], has_room: bool) -> bool {
     false
 }
 
-fn call(cache: &Cache<u64, u64>, clock: &AtomicU64, random: &mut Random, value: u64) -> Call {
-    let (key, kind) = (random.below(2), random.below(8));
+fn call(cache: &Cache<u64, u64>, clock: &AtomicU64, random: &mut Rng, value: u64) -> Call {
+    let (key, kind) = (random.u64(..2), random.u64(..8));
     let called = clock.fetch_add(1, SeqCst);
     let done = match kind {
         0..=2 => Done::Get(cache.get(&key)),
@@ -117,7 +116,7 @@ fn history(seed: u64, capacity: usize) -> Vec<Call> {
             .map(|thread| {
                 let (cache, clock) = (&cache, &clock);
                 scope.spawn(move || {
-                    let mut random = Random(seed * 3 + thread + 1);
+                    let mut random = Rng::with_seed(seed * 3 + thread + 1);
                     let calls = (0..8).map(|n| call(cache, clock, &mut random, thread * 8 + n));
                     calls.collect::<Vec<_>>()
                 })

@@ -53,18 +53,6 @@ where
     Cache::builder().hasher(Fixed::default())
 }
 
-/// Marsaglia's xorshift64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 32) % bound
-    }
-}
-
 /// A waker that only remembers that it was woken.
 #[derive(Default)]
 struct Woken(AtomicBool);

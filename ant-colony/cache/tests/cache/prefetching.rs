@@ -9,9 +9,10 @@ use std::thread;
 use std::time::Duration;
 
 use ant_colony::{BuildError, Job, LoadingCache, Statistics};
+use fastrand::Rng;
 use proptest::prelude::*;
 
-use crate::{FakeClock, Fixed, Random, builder};
+use crate::{FakeClock, Fixed, builder};
 
 pub(crate) type Pages<E = Infallible> = LoadingCache<u64, u64, E, Fixed>;
 
@@ -90,9 +91,9 @@ fn without_trails_each_load_is_for_one_key() {
 #[cfg_attr(miri, ignore = "trails need many requests")]
 fn keys_in_random_order_are_not_prefetched_and_what_begins_so_stops() {
     let cache = riding(1_000, 8_000);
-    let mut random = Random(7);
+    let mut random = Rng::with_seed(7);
     let mut strangers = |cache: &Pages, count| {
-        (0..count).for_each(|_| load_all(cache, std::iter::once(random.below(4_000))));
+        (0..count).for_each(|_| load_all(cache, std::iter::once(random.u64(..4_000))));
         cache.statistics().prefetches.issued
     };
     assert!(strangers(&cache, 30_000) < 100);
@@ -111,11 +112,11 @@ fn keys_in_random_order_are_not_prefetched_and_what_begins_so_stops() {
 fn strangers_in_a_scan_and_floods_of_them_do_not_make_it_forgotten() {
     let cache = riding(200, 1_000);
     let mut strangers = 1_000_000..;
-    let mut random = Random(7);
+    let mut random = Rng::with_seed(7);
     for lap in 0..24 {
         for key in 0..400 {
             load_all(&cache, std::iter::once(key));
-            if random.below(5) == 0 {
+            if random.u64(..5) == 0 {
                 load_all(&cache, strangers.by_ref().take(1));
             }
         }
@@ -132,11 +133,11 @@ fn what_is_hot_does_not_leave_for_what_is_prefetched() {
     let misses_of_hot = |trails| {
         let cache = riding(500, trails);
         let mut misses = 0;
-        let mut random = Random(11);
+        let mut random = Rng::with_seed(11);
         for key in (0..10).flat_map(|_| 0..2_000) {
             load_all(&cache, std::iter::once(key));
             // Half of the accesses are to 400 hot keys.
-            let hot = 10_000 + random.below(400);
+            let hot = 10_000 + random.u64(..400);
             misses += usize::from(!cache.contains_key(&hot));
             load_all(&cache, std::iter::once(hot));
         }

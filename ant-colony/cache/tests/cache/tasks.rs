@@ -170,9 +170,9 @@ fn tasks_and_threads_with_loaders_that_fail_or_vanish_all_come_to_an_end() {
         for seed in 0..4_u64 {
             let (cache, loads) = (&cache, &loads);
             scope.spawn(move || {
-                let mut random = crate::Random(seed + 1);
+                let mut random = fastrand::Rng::with_seed(seed + 1);
                 for key in 0..rounds {
-                    let fate = random.below(4);
+                    let fate = random.u64(..4);
                     let load = async || {
                         loads.fetch_add(1, SeqCst);
                         match fate {

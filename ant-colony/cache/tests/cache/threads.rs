@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::thread;
 
 use ant_colony::Cache;
-
-use crate::Random;
+use fastrand::Rng;
 
 /// Values say whose they are, so that a mix-up shows.
 #[test]
@@ -24,10 +23,10 @@ fn a_value_is_always_its_keys_and_never_older_than_one_seen_before() {
         for writer in 0..2_u64 {
             let (cache, versions) = (&cache, &versions);
             scope.spawn(move || {
-                let mut random = Random(writer + 1);
+                let mut random = Rng::with_seed(writer + 1);
                 for version in 1..=rounds {
-                    let key = random.below(KEYS / 2) * 2 + writer;
-                    if random.below(8) == 0 {
+                    let key = random.u64(..KEYS / 2) * 2 + writer;
+                    if random.u64(..8) == 0 {
                         cache.remove(&key);
                         // What was removed does not come back.
                         assert_eq!(cache.get(&key), None);
@@ -41,10 +40,10 @@ fn a_value_is_always_its_keys_and_never_older_than_one_seen_before() {
         for reader in 0..2_u64 {
             let (cache, versions) = (&cache, &versions);
             scope.spawn(move || {
-                let mut random = Random(reader + 77);
+                let mut random = Rng::with_seed(reader + 77);
                 let mut seen = HashMap::new();
                 for _ in 0..rounds {
-                    let key = random.below(KEYS);
+                    let key = random.u64(..KEYS);
                     let latest = versions[key as usize].load(SeqCst);
                     if let Some(value) = cache.get(&key) {
                         assert_eq!(value[0], key);

@@ -1,20 +1,9 @@
 //! The wheel against a sorted map as model.
 
 use super::*;
+use fastrand::Rng;
 use std::collections::BTreeMap;
 use std::vec::Vec;
-
-/// A small deterministic generator, so that a failure can be repeated.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
 
 fn fired(wheel: &mut Wheel<u64>, now: u64) -> Vec<u64> {
     let mut values = Vec::new();
@@ -67,29 +56,26 @@ fn a_cancelled_timer_never_fires_and_its_key_stays_dead() {
 fn random_inserts_cancels_and_advances_match_a_sorted_map() {
     let (seeds, ids) = if cfg!(miri) { (1, 200) } else { (40, 3_000) };
     for seed in 1..=seeds {
-        let mut random = Random(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed));
-        let mut now = random.below(1 << 40);
+        let mut random = Rng::with_seed(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed));
+        let mut now = random.u64(..1 << 40);
         let mut wheel = Wheel::new(now);
         let mut model: BTreeMap<u64, (u64, TimerKey)> = BTreeMap::new();
         for id in 0..ids {
-            match random.below(4) {
+            match random.u64(..4) {
                 0 | 1 => {
-                    let reach = 1 << random.below(30);
-                    let deadline = now + random.below(reach);
+                    let reach = 1 << random.u64(..30);
+                    let deadline = now + random.u64(..reach);
                     model.insert(id, (deadline, wheel.insert(deadline, id)));
                 }
                 2 => {
-                    let victim = model
-                        .keys()
-                        .nth(random.below(1 + model.len() as u64) as usize)
-                        .copied();
+                    let victim = model.keys().nth(random.usize(..=model.len())).copied();
                     if let Some((_, key)) = victim.and_then(|id| model.remove(&id)) {
                         assert!(wheel.cancel(key).is_some());
                     }
                 }
                 _ => {
-                    let step = 1 << random.below(28);
-                    now += random.below(step);
+                    let step = 1 << random.u64(..28);
+                    now += random.u64(..step);
                     let mut expected: Vec<u64> = Vec::new();
                     model.retain(|id, (deadline, _)| {
                         let due = *deadline <= now;

@@ -10,8 +10,9 @@ use std::collections::BTreeSet;
 
 use hallows_resp::reply::Value;
 
+use fastrand::Rng;
 use harness::{Client, Server, show};
-use operation::{Operation, Random};
+use operation::Operation;
 use redis::Model;
 
 const STEPS: usize = 6000;
@@ -21,7 +22,7 @@ fn run(seed: u64) {
     let server = Server::new();
     let mut client = server.client();
     let mut model = Model::default();
-    let mut random = Random::new(seed);
+    let mut random = Rng::with_seed(seed);
     for step in 0..STEPS {
         let now = server.now_ms();
         let operation = Operation::draw(&mut random, &model, now);
@@ -37,13 +38,13 @@ fn run(seed: u64) {
                 args.iter().map(|arg| Value::Bulk(arg.to_vec())).collect()
             ))
         );
-        if random.one_in(40) {
+        if random.u8(..40) == 0 {
             compare_keys(&mut client, &model, now);
         }
-        if random.one_in(3) {
-            server.sleep_ms(random.below(40));
+        if random.u8(..3) == 0 {
+            server.sleep_ms(random.u64(..40));
         }
-        if random.one_in(20) {
+        if random.u8(..20) == 0 {
             server.engine.maintain(step, server.now(), 64);
         }
     }

@@ -1,29 +1,10 @@
 //! Commands of the model test, drawn at random: few keys, so that they meet; values
 //! from empty to several pages; times that end soon.
 use crate::redis::Model;
+use fastrand::Rng;
 
-/// A small generator (xorshift64*), so that a seed names a run for good.
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % bound
-    }
-
-    pub(crate) fn one_in(&mut self, chances: u64) -> bool {
-        self.below(chances) == 0
-    }
-
-    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len() as u64) as usize]
-    }
+fn pick<T: Copy>(random: &mut Rng, choices: &[T]) -> T {
+    choices[random.usize(..choices.len())]
 }
 
 pub(crate) type Bytes = Vec<u8>;
@@ -96,41 +77,44 @@ pub(crate) enum Operation {
 const KEYS: u64 = 14;
 const DATABASES: u64 = 3;
 
-fn key(random: &mut Random) -> Bytes {
-    match random.below(KEYS) {
+fn key(random: &mut Rng) -> Bytes {
+    match random.u64(..KEYS) {
         0 => Bytes::new(),
         1 => vec![b'k'; 300],
         n => format!("key:{n}").into_bytes(),
     }
 }
 
-fn keys(random: &mut Random) -> Vec<Bytes> {
-    (0..=random.below(5)).map(|_| key(random)).collect()
+fn keys(random: &mut Rng) -> Vec<Bytes> {
+    (0..=random.u64(..5)).map(|_| key(random)).collect()
 }
 
-fn value(random: &mut Random) -> Bytes {
-    let filler = random.below(256) as u8;
-    match random.below(12) {
+fn value(random: &mut Rng) -> Bytes {
+    let filler = random.u8(..);
+    match random.u64(..12) {
         0 => Bytes::new(),
-        1..=3 => random.below(1000).to_string().into_bytes(),
-        4 => random
-            .pick(&[
+        1..=3 => random.u64(..1000).to_string().into_bytes(),
+        4 => pick(
+            random,
+            &[
                 "9223372036854775807",
                 "-9223372036854775808",
                 "-5",
                 "007",
                 "1.5",
-            ])
-            .into(),
-        5 => vec![filler; random.below(5000) as usize],
-        6 if random.one_in(4) => vec![filler; random.below(200_000) as usize],
-        _ => vec![filler; random.below(60) as usize],
+            ],
+        )
+        .into(),
+        5 => vec![filler; random.usize(..5000)],
+        6 if random.u8(..4) == 0 => vec![filler; random.usize(..200_000)],
+        _ => vec![filler; random.usize(..60)],
     }
 }
 
 /// An amount for a relative or absolute option, and the moment it means.
-fn moment(random: &mut Random, unit_ms: i64, relative: bool, now: i64) -> (i64, i64) {
-    let amount = random.pick(&[1, 2, 30, 100, 500, 10_000]) / if unit_ms == 1 { 1 } else { 30 } + 1;
+fn moment(random: &mut Rng, unit_ms: i64, relative: bool, now: i64) -> (i64, i64) {
+    let amount =
+        pick(random, &[1, 2, 30, 100, 500, 10_000]) / if unit_ms == 1 { 1 } else { 30 } + 1;
     if relative {
         (amount, now + amount * unit_ms)
     } else {
@@ -139,40 +123,46 @@ fn moment(random: &mut Random, unit_ms: i64, relative: bool, now: i64) -> (i64, 
     }
 }
 
-fn expiry(random: &mut Random, now: i64) -> Expiry {
-    let (name, unit, relative) = random.pick(&[
-        ("EX", 1000, true),
-        ("PX", 1, true),
-        ("EXAT", 1000, false),
-        ("PXAT", 1, false),
-    ]);
+fn expiry(random: &mut Rng, now: i64) -> Expiry {
+    let (name, unit, relative) = pick(
+        random,
+        &[
+            ("EX", 1000, true),
+            ("PX", 1, true),
+            ("EXAT", 1000, false),
+            ("PXAT", 1, false),
+        ],
+    );
     let (amount, at) = moment(random, unit, relative, now);
     Expiry::At(name, amount, at)
 }
 
 impl Operation {
-    pub(crate) fn draw(random: &mut Random, model: &Model, now: u64) -> Self {
+    pub(crate) fn draw(random: &mut Rng, model: &Model, now: u64) -> Self {
         let now_ms = now as i64;
-        match random.below(36) {
+        match random.u64(..36) {
             0..=3 => Self::Set {
                 key: key(random),
                 value: value(random),
-                expiry: match random.below(4) {
+                expiry: match random.u64(..4) {
                     0 => Expiry::Keep,
                     1 => expiry(random, now_ms),
                     _ => Expiry::None,
                 },
-                condition: random.pick(&[
-                    Condition::Always,
-                    Condition::Always,
-                    Condition::Nx,
-                    Condition::Xx,
-                ]),
-                get: random.one_in(4),
+                condition: pick(
+                    random,
+                    &[
+                        Condition::Always,
+                        Condition::Always,
+                        Condition::Nx,
+                        Condition::Xx,
+                    ],
+                ),
+                get: random.u8(..4) == 0,
             },
             4 => Self::Setnx(key(random), value(random)),
             5 => {
-                let (name, unit) = random.pick(&[("SETEX", 1000), ("PSETEX", 1)]);
+                let (name, unit) = pick(random, &[("SETEX", 1000), ("PSETEX", 1)]);
                 let (amount, at) = moment(random, unit, true, now_ms);
                 Self::Setex(name, key(random), amount, at, value(random))
             }
@@ -181,7 +171,7 @@ impl Operation {
             10 => Self::Getdel(key(random)),
             11 => Self::Getex(
                 key(random),
-                match random.below(3) {
+                match random.u64(..3) {
                     0 => Expiry::None,
                     1 => Expiry::Persist,
                     _ => expiry(random, now_ms),
@@ -193,54 +183,56 @@ impl Operation {
                     .into_iter()
                     .map(|key| (key, value(random)))
                     .collect(),
-                random.one_in(2),
+                random.u8(..2) == 0,
             ),
             14 | 15 => Self::Append(key(random), value(random)),
             16 => Self::Strlen(key(random)),
             17 => {
-                let index = |random: &mut Random| random.below(200) as i64 - 100;
+                let index = |random: &mut Rng| random.u64(..200) as i64 - 100;
                 Self::Getrange(key(random), index(random), index(random))
             }
-            18 => Self::Setrange(key(random), random.below(300), value(random)),
+            18 => Self::Setrange(key(random), random.u64(..300), value(random)),
             19 | 20 => {
-                let (name, amount) =
-                    random.pick(&[("INCR", 1), ("DECR", -1), ("INCRBY", 7), ("INCRBY", -1000)]);
+                let (name, amount) = pick(
+                    random,
+                    &[("INCR", 1), ("DECR", -1), ("INCRBY", 7), ("INCRBY", -1000)],
+                );
                 Self::Add(name, key(random), amount)
             }
             21 => {
                 let key = key(random);
                 if model.is_small_number_or_none(&key, now) {
-                    Self::AddFloat(key, random.below(80) as i64 - 40)
+                    Self::AddFloat(key, random.u64(..80) as i64 - 40)
                 } else {
                     Self::Get(key)
                 }
             }
             22..=24 => Self::Count(
-                random.pick(&["DEL", "UNLINK", "EXISTS", "TOUCH"]),
+                pick(random, &["DEL", "UNLINK", "EXISTS", "TOUCH"]),
                 keys(random),
             ),
             25 => Self::Type(key(random)),
-            26 => Self::Rename(key(random), key(random), random.one_in(2)),
+            26 => Self::Rename(key(random), key(random), random.u8(..2) == 0),
             27 => Self::draw_copy(random, model),
-            28 => match random.below(DATABASES) as u8 {
+            28 => match random.u64(..DATABASES) as u8 {
                 db if db == model.db => Self::Get(key(random)),
                 db => Self::Move(key(random), db),
             },
             29 | 30 => Self::draw_expire(random, now_ms),
             31 => Self::Persist(key(random)),
             32 | 33 => Self::Ttl(
-                random.pick(&["TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME"]),
+                pick(random, &["TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME"]),
                 key(random),
             ),
-            34 => Self::Select(random.below(DATABASES) as u8),
-            _ if random.one_in(10) => Self::Flushdb,
-            _ => Self::Swapdb(random.below(DATABASES) as u8, random.below(DATABASES) as u8),
+            34 => Self::Select(random.u64(..DATABASES) as u8),
+            _ if random.u8(..10) == 0 => Self::Flushdb,
+            _ => Self::Swapdb(random.u64(..DATABASES) as u8, random.u64(..DATABASES) as u8),
         }
     }
 
-    fn draw_copy(random: &mut Random, model: &Model) -> Self {
+    fn draw_copy(random: &mut Rng, model: &Model) -> Self {
         let (from, to) = (key(random), key(random));
-        let db = random.below(DATABASES) as u8;
+        let db = random.u64(..DATABASES) as u8;
         if db == model.db && from == to {
             return Self::Get(from);
         }
@@ -248,19 +240,22 @@ impl Operation {
             from,
             to,
             db,
-            replace: random.one_in(2),
+            replace: random.u8(..2) == 0,
         }
     }
 
-    fn draw_expire(random: &mut Random, now: i64) -> Self {
-        let (name, unit, relative) = random.pick(&[
-            ("EXPIRE", 1000, true),
-            ("PEXPIRE", 1, true),
-            ("EXPIREAT", 1000, false),
-            ("PEXPIREAT", 1, false),
-        ]);
+    fn draw_expire(random: &mut Rng, now: i64) -> Self {
+        let (name, unit, relative) = pick(
+            random,
+            &[
+                ("EXPIRE", 1000, true),
+                ("PEXPIRE", 1, true),
+                ("EXPIREAT", 1000, false),
+                ("PEXPIREAT", 1, false),
+            ],
+        );
         let (mut amount, mut at) = moment(random, unit, relative, now);
-        if random.one_in(10) {
+        if random.u8(..10) == 0 {
             amount = -amount;
             at = if relative {
                 now + amount * unit
@@ -268,15 +263,18 @@ impl Operation {
                 amount * unit
             };
         }
-        let conditions: &[&str] = random.pick(&[
-            &[][..],
-            &[],
-            &["NX"],
-            &["XX"],
-            &["GT"],
-            &["LT"],
-            &["XX", "LT"],
-        ]);
+        let conditions: &[&str] = pick(
+            random,
+            &[
+                &[][..],
+                &[],
+                &["NX"],
+                &["XX"],
+                &["GT"],
+                &["LT"],
+                &["XX", "LT"],
+            ],
+        );
         Self::Expire(name, key(random), amount, at, conditions)
     }
 

@@ -3,40 +3,29 @@
 
 use std::io::{Read, Write};
 
+use fastrand::Rng;
 use redis::Commands;
 
 use crate::support::{Raw, Server, backends};
 
-/// A small generator, so that a failure can be repeated.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    /// Sizes spread evenly over the powers of two from 1 byte to 256 KiB.
-    fn size(&mut self) -> usize {
-        let bits = self.next() % 18;
-        (self.next() % (1 << bits)) as usize + 1
-    }
+/// Sizes spread evenly over the powers of two from 1 byte to 256 KiB.
+fn size(random: &mut Rng) -> usize {
+    let bits = random.u32(..18);
+    random.usize(..1 << bits) + 1
 }
 
 /// Writes `total` bytes of values in pipelines and counts the answers.
 fn fill(addr: std::net::SocketAddr, seed: u64, total: usize) -> (usize, usize) {
     let mut raw = Raw::new(addr);
-    let mut random = Random(seed);
+    let mut random = Rng::with_seed(seed);
     let (mut sent, mut written, mut answered) = (0, 0, 0);
     while written < total {
         let mut batch = Vec::new();
         let mut expected = 0;
         while batch.len() < 200_000 {
-            let size = random.size();
-            let key = format!("key:{}:{}", seed, random.next() % 1_000_000);
-            let (key_len, expiry) = (key.len(), random.next() % 100_000 + 1000);
+            let size = size(&mut random);
+            let key = format!("key:{}:{}", seed, random.u32(..1_000_000));
+            let (key_len, expiry) = (key.len(), random.u32(1_000..101_000));
             let head = format!("*5\r\n$3\r\nSET\r\n${key_len}\r\n{key}\r\n${size}\r\n",);
             batch.extend_from_slice(head.as_bytes());
             batch.resize(batch.len() + size, b'a' + (size % 26) as u8);

@@ -2,6 +2,7 @@
 //! nor the pieces in which bytes arrive lead to a panic or to different outcomes.
 
 use crate::checks::{Event, assert_pieces_make_no_difference, events, tight_limits};
+use fastrand::Rng;
 use hallows_resp::{Limits, Protocol, Reply};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -111,60 +112,44 @@ proptest! {
 /// The bounded cousin of the fuzz target: valid streams with a few bytes damaged.
 #[test]
 fn damaged_requests_never_panic_and_every_cut_agrees() {
-    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let mut random = Rng::with_seed(0x9E37_79B9_7F4A_7C15);
     for _ in 0..60_000 {
         let mut bytes = encode(&random_requests(&mut random));
-        for _ in 0..random.below(4) {
-            random.damage(&mut bytes);
+        for _ in 0..random.usize(..4) {
+            damage(&mut random, &mut bytes);
         }
-        let limits = tight_limits(random.below(2) == 0);
-        let longest = 1 + random.below(30);
-        assert_pieces_make_no_difference(&bytes, &limits, || 1 + random.below(longest));
+        let limits = tight_limits(random.bool());
+        let longest = 1 + random.usize(..30);
+        assert_pieces_make_no_difference(&bytes, &limits, || 1 + random.usize(..longest));
     }
 }
 
-fn random_requests(random: &mut Random) -> Vec<Vec<Vec<u8>>> {
-    (0..1 + random.below(3))
+fn random_requests(random: &mut Rng) -> Vec<Vec<Vec<u8>>> {
+    (0..1 + random.usize(..3))
         .map(|_| {
-            (0..1 + random.below(5))
-                .map(|_| (0..random.below(14)).map(|_| random.byte()).collect())
+            (0..1 + random.usize(..5))
+                .map(|_| (0..random.usize(..14)).map(|_| byte(random)).collect())
                 .collect()
         })
         .collect()
 }
 
-/// A xorshift generator: the same stream on every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
+/// Mostly bytes that mean something to the parser.
+fn byte(random: &mut Rng) -> u8 {
+    const MEANINGFUL: &[u8] = b"*$\r\n\0 \"'\\-0123456789xab";
+    match random.u8(..8) {
+        0 => random.u8(..),
+        _ => MEANINGFUL[random.usize(..MEANINGFUL.len())],
     }
+}
 
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() >> 16) as usize % bound
-    }
-
-    /// Mostly bytes that mean something to the parser.
-    fn byte(&mut self) -> u8 {
-        const MEANINGFUL: &[u8] = b"*$\r\n\0 \"'\\-0123456789xab";
-        match self.below(8) {
-            0 => self.next() as u8,
-            _ => MEANINGFUL[self.below(MEANINGFUL.len())],
-        }
-    }
-
-    fn damage(&mut self, bytes: &mut Vec<u8>) {
-        let at = self.below(bytes.len().max(1));
-        match self.below(4) {
-            0 => bytes.insert(at, self.byte()),
-            1 if at < bytes.len() => drop(bytes.remove(at)),
-            2 => bytes.truncate(at),
-            _ if at < bytes.len() => bytes[at] = self.byte(),
-            _ => {}
-        }
+fn damage(random: &mut Rng, bytes: &mut Vec<u8>) {
+    let at = random.usize(..bytes.len().max(1));
+    match random.u8(..4) {
+        0 => bytes.insert(at, byte(random)),
+        1 if at < bytes.len() => drop(bytes.remove(at)),
+        2 => bytes.truncate(at),
+        _ if at < bytes.len() => bytes[at] = byte(random),
+        _ => {}
     }
 }

@@ -20,11 +20,11 @@ fn ten_times_the_limit_in_random_sizes_stays_within_the_limit() {
         (40 << 20, 2, 20_000),
     ] {
         let store = store(limit, workers);
-        let mut random = Random(5);
+        let mut random = Rng::with_seed(5);
         let mut written = 0;
         while written < 10 * limit {
-            let len = 1 + random.below(len_max);
-            set_len(&store, &name(random.below(1 << 30)), len).unwrap();
+            let len = 1 + random.usize(..len_max);
+            set_len(&store, &name(random.usize(..1 << 30)), len).unwrap();
             assert!(store.budget.used() <= limit);
             written += len;
         }
@@ -42,13 +42,13 @@ fn ten_times_the_limit_in_random_sizes_stays_within_the_limit() {
 fn no_insert_copies_more_than_a_few_segments() {
     let store = store(4 << 20, 1);
     let segment = store.lock_shard(0).state.log.segment_bytes() as u64;
-    let mut random = Random(6);
+    let mut random = Rng::with_seed(6);
     let mut copied = 0;
     for i in 0..150_000 {
-        set_len(&store, &name(i), random.below(150)).unwrap();
+        set_len(&store, &name(i), random.usize(..150)).unwrap();
         // Everything is hot, so that eviction finds survivors only.
         for back in 0..4 {
-            let text = name(i - (i.min(random.below(20_000) * back)));
+            let text = name(i - (i.min(random.usize(..20_000) * back)));
             let key = store.key(0, text.as_bytes());
             store.lock(&key).get(&key, NOW);
         }
@@ -180,10 +180,10 @@ fn tiny_objects_in_place_of_large_ones_find_room_for_their_index() {
 #[test]
 fn overwriting_with_other_sizes_evicts_nothing_while_there_is_room() {
     let store = store(8 << 20, 1);
-    let mut random = Random(8);
+    let mut random = Rng::with_seed(8);
     for _ in 0..200_000 {
-        let len = random.below(2_000);
-        set_len(&store, &name(random.below(4_000)), len).unwrap();
+        let len = random.usize(..2_000);
+        set_len(&store, &name(random.usize(..4_000)), len).unwrap();
     }
     store.audit();
     assert_eq!(store.stats().evicted, 0);

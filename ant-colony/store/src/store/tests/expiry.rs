@@ -151,9 +151,9 @@ fn far_and_odd_expiries_are_kept_exactly() {
 #[test]
 fn small_shards_mix_lives_of_all_lengths() {
     let store = store(1 << 20, 1);
-    let mut random = Random(3);
+    let mut random = Rng::with_seed(3);
     for i in 0..3_000 {
-        let life = 1 << random.below(30);
+        let life = 1 << random.usize(..30);
         set_until(&store, &name(i), NOW + life, NOW);
     }
     assert_eq!(store.stats().evicted, 0);

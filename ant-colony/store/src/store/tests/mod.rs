@@ -3,8 +3,6 @@
 mod bounds;
 mod expiry;
 mod model;
-#[path = "../../../tests/random/mod.rs"]
-mod random;
 mod readers;
 mod scanning;
 mod threads;
@@ -14,7 +12,7 @@ use crate::Millis;
 use crate::config::Config;
 use crate::entry::Meta;
 use alloc::vec::Vec;
-use random::Random;
+use fastrand::Rng;
 use std::string::String;
 
 /// A start time like those of real callers.

@@ -23,7 +23,7 @@ struct Run {
     store: Store,
     model: Model,
     now: Millis,
-    random: Random,
+    random: Rng,
     exact: bool,
     value_len_max: usize,
     keys: usize,
@@ -35,7 +35,7 @@ impl Run {
             store: store(memory, 1),
             model: Model::new(),
             now: NOW,
-            random: Random(seed),
+            random: Rng::with_seed(seed),
             exact,
             value_len_max,
             keys,
@@ -43,7 +43,7 @@ impl Run {
     }
 
     fn key(&mut self) -> Vec<u8> {
-        let i = self.random.below(self.keys);
+        let i = self.random.usize(..self.keys);
         // A few keys are too long for the log.
         let len = if i.is_multiple_of(50) { 1500 } else { i % 40 };
         let mut key = std::format!("{i}").into_bytes();
@@ -52,20 +52,20 @@ impl Run {
     }
 
     fn len(&mut self) -> usize {
-        match self.random.below(10) {
-            0 => self.random.below(self.value_len_max),
-            1..3 => self.random.below(2000.min(self.value_len_max)),
-            _ => self.random.below(100),
+        match self.random.usize(..10) {
+            0 => self.random.usize(..self.value_len_max),
+            1..3 => self.random.usize(..2000.min(self.value_len_max)),
+            _ => self.random.usize(..100),
         }
     }
 
     fn expiry(&mut self) -> Option<Millis> {
-        match self.random.below(8) {
+        match self.random.usize(..8) {
             0..4 => None,
-            4 => Some(self.now + self.random.next() % 500),
-            5 => Some(self.now + self.random.next() % 100_000),
+            4 => Some(self.now + self.random.u64(..500)),
+            5 => Some(self.now + self.random.u64(..100_000)),
             6 => Some(self.now + (1 << 41)),
-            _ => Some(self.now + self.random.next() % 10_000),
+            _ => Some(self.now + self.random.u64(..10_000)),
         }
     }
 
@@ -76,12 +76,12 @@ impl Run {
     }
 
     fn step(&mut self) {
-        self.now += self.random.next() % 20;
+        self.now += self.random.u64(..20);
         self.forget_expired();
-        let db = self.random.below(3) as u8;
+        let db = self.random.usize(..3) as u8;
         let key = self.key();
         let id = (db, key.clone());
-        match self.random.below(40) {
+        match self.random.usize(..40) {
             0..12 => self.insert(db, &key),
             12..16 => self.splice(db, &key),
             16..19 => self.set_expiry(db, &key),
@@ -94,25 +94,25 @@ impl Run {
                 assert!(removed == expected || (!self.exact && !removed));
             }
             23..26 => {
-                let shard = self.random.below(self.store.shards());
+                let shard = self.random.usize(..self.store.shards());
                 self.store.expire_step(shard, self.now, 100);
             }
-            26 if self.random.below(100) == 0 => {
+            26 if self.random.usize(..100) == 0 => {
                 self.store.flush(Some(db));
                 self.model.retain(|(other, _), _| *other != db);
             }
-            27 if self.random.below(400) == 0 => {
+            27 if self.random.usize(..400) == 0 => {
                 self.store.flush(None);
                 self.model.clear();
             }
-            28 if self.random.below(50) == 0 => self.swap(db, (db + 1) % 3),
+            28 if self.random.usize(..50) == 0 => self.swap(db, (db + 1) % 3),
             _ => self.check(db, &key, true),
         }
     }
 
     fn insert(&mut self, db: u8, key: &[u8]) {
         let len = self.len();
-        let fill = self.random.next() as u8;
+        let fill = self.random.u8(..);
         let object = Object {
             value: std::vec![fill; len],
             expires_at: self.expiry(),
@@ -139,14 +139,14 @@ impl Run {
         let grow = self.len();
         let old = self.model.get(&id).map(|object| object.value.clone());
         let old_len = old.as_ref().map_or(0, Vec::len);
-        let (len, offset) = match self.random.below(4) {
-            0 => (old_len / 2, self.random.below(old_len / 4 + 1)),
+        let (len, offset) = match self.random.usize(..4) {
+            0 => (old_len / 2, self.random.usize(..old_len / 4 + 1)),
             1 => ((old_len + grow).min(self.value_len_max * 2), old_len),
-            2 => (old_len, self.random.below(old_len + 1)),
+            2 => (old_len, self.random.usize(..old_len + 1)),
             _ => ((old_len + grow).min(self.value_len_max * 2), grow / 2),
         };
         let offset = offset.min(len);
-        let bytes: Vec<u8> = (0..self.random.below(len - offset + 1))
+        let bytes: Vec<u8> = (0..self.random.usize(..len - offset + 1))
             .map(|i| (i % 251) as u8)
             .collect();
         let key = self.store.key(db, key);

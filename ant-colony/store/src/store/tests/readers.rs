@@ -199,9 +199,9 @@ fn what_is_written_together_is_seen_together_without_locks() {
                 hit.then(|| u64::from_le_bytes(out[..].try_into().unwrap()))
             };
             let mut last = None;
-            let mut random = Random(1);
+            let mut random = Rng::with_seed(1);
             while !stop.load(Relaxed) {
-                let seen = number(&keys[random.below(keys.len())]);
+                let seen = number(&keys[random.usize(..keys.len())]);
                 assert!(seen >= last, "{seen:?} after {last:?}");
                 last = seen;
             }

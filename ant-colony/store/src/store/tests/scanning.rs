@@ -104,7 +104,7 @@ fn expired_keys_are_not_shown() {
 fn a_random_pick_reaches_every_key_and_no_other_database() {
     let store = store(64 << 20, 2);
     let other = store.key(1, b"other");
-    let mut random = Random(1);
+    let mut random = Rng::with_seed(1);
     assert!(!store.random(0, 5, NOW, |_, _| panic!("there is no key")));
     store
         .lock(&other)
@@ -115,10 +115,10 @@ fn a_random_pick_reaches_every_key_and_no_other_database() {
     }
     let mut seen = BTreeSet::new();
     for _ in 0..5_000 {
-        assert!(store.random(0, random.next(), NOW, |key, _| {
+        assert!(store.random(0, random.u64(..), NOW, |key, _| {
             seen.insert(key.to_vec());
         }));
-        assert!(store.random(1, random.next(), NOW, |key, _| assert_eq!(key, b"other")));
+        assert!(store.random(1, random.u64(..), NOW, |key, _| assert_eq!(key, b"other")));
     }
     assert_eq!(seen.len(), 50);
 }

@@ -11,17 +11,17 @@ fn value_of(i: usize, len: usize) -> Vec<u8> {
 }
 
 fn churn(store: &Store, seed: u64, rounds: usize) {
-    let mut random = Random(seed);
+    let mut random = Rng::with_seed(seed);
     for round in 0..rounds {
         let now = NOW + round as u64;
-        let i = random.below(2_000);
+        let i = random.usize(..2_000);
         let text = name(i);
         let key = store.key(0, text.as_bytes());
-        match random.below(20) {
+        match random.usize(..20) {
             0..8 => {
-                let len = match random.below(50) {
-                    0 => random.below(200_000),
-                    _ => random.below(400),
+                let len = match random.usize(..50) {
+                    0 => random.usize(..200_000),
+                    _ => random.usize(..400),
                 };
                 let meta = Meta {
                     expires_at: (len % 3 == 0).then_some(now + 50),
@@ -36,15 +36,15 @@ fn churn(store: &Store, seed: u64, rounds: usize) {
             }
             14 => drop(store.lock(&key).remove(&key, now)),
             15 => {
-                store.expire_step(random.below(64), now, 100);
+                store.expire_step(random.usize(..64), now, 100);
             }
             16 => {
                 store.scan(0, 0, 20, now, |_, _| ());
-                store.random(0, random.next(), now, |_, _| ());
+                store.random(0, random.u64(..), now, |_, _| ());
             }
             17 => many(store, &mut random, now),
-            18 if random.below(200) == 0 => store.flush(Some(random.below(2) as u8)),
-            19 if random.below(200) == 0 => store.swap(2, 3),
+            18 if random.usize(..200) == 0 => store.flush(Some(random.usize(..2) as u8)),
+            19 if random.usize(..200) == 0 => store.swap(2, 3),
             _ => {
                 let _ = store.memory();
             }
@@ -53,15 +53,15 @@ fn churn(store: &Store, seed: u64, rounds: usize) {
 }
 
 /// Moves a mark between two keys of database 1, always both in one step.
-fn many(store: &Store, random: &mut Random, now: Millis) {
-    let pair = random.below(50);
+fn many(store: &Store, random: &mut Rng, now: Millis) {
+    let pair = random.usize(..50);
     let texts = [std::format!("{pair}:a"), std::format!("{pair}:b")];
     let keys = [
         store.key(1, texts[0].as_bytes()),
         store.key(1, texts[1].as_bytes()),
     ];
-    if random.below(2) == 0 {
-        let stamp = random.next().to_le_bytes();
+    if random.usize(..2) == 0 {
+        let stamp = random.u64(..).to_le_bytes();
         let mut set = store.lock_many(&keys);
         let _ = set.shard(&keys[0]).remove(&keys[0], now);
         let _ = set.shard(&keys[1]).remove(&keys[1], now);
@@ -107,15 +107,15 @@ const FRESH: u64 = 48;
 /// Writes keys of its own, and strangers for which others must go; checks that none of its own is
 /// lost while it is fresh, and that none is ever older than it should be.
 fn write_and_check(store: &Store, clock: &AtomicU64, thread: usize, writes: usize) {
-    let mut random = Random(thread as u64);
+    let mut random = Rng::with_seed(thread as u64);
     let mut written: BTreeMap<usize, Written> = BTreeMap::new();
     for _ in 0..writes {
         let now = clock.fetch_add(1, Relaxed);
-        let i = thread * 1_000 + random.below(200);
-        let stamp = random.next();
+        let i = thread * 1_000 + random.usize(..200);
+        let stamp = random.u64(..);
         let mut value = stamp.to_le_bytes().to_vec();
-        value.resize(8 + random.below(400), 0);
-        let expires_at = (random.below(3) == 0).then_some(now + random.next() % 200);
+        value.resize(8 + random.usize(..400), 0);
+        let expires_at = (random.usize(..3) == 0).then_some(now + random.u64(..200));
         let meta = Meta {
             expires_at,
             raw: false,
@@ -130,18 +130,18 @@ fn write_and_check(store: &Store, clock: &AtomicU64, thread: usize, writes: usiz
         };
         written.insert(i, new);
         for _ in 0..8 {
-            let stranger = random.next().to_le_bytes();
+            let stranger = random.u64(..).to_le_bytes();
             let key = store.key(0, &stranger);
             let done = store
                 .lock(&key)
                 .insert(&key, &[0; 300], Meta::default(), now);
             done.unwrap();
         }
-        store.expire_step(random.below(store.shards()), now, 50);
-        let other = thread * 1_000 + random.below(200);
+        store.expire_step(random.usize(..store.shards()), now, 50);
+        let other = thread * 1_000 + random.usize(..200);
         let text = name(other);
         let key = store.key(0, text.as_bytes());
-        if random.below(8) == 0 {
+        if random.usize(..8) == 0 {
             let _ = store.lock(&key).remove(&key, now);
             written.remove(&other);
         }
