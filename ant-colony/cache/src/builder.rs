@@ -40,6 +40,16 @@ pub enum BuildError {
          many keys, or a spawner, or leave the trails out"
     )]
     TrailsInVain,
+    /// Trails take memory from the start.
+    #[error(
+        "trails are for at most {} keys, but {trails} were asked for: as many as there are keys in the \
+         sequences that repeat are enough",
+        crate::loading::TRAILS_MOST
+    )]
+    TooManyTrails {
+        /// How many were asked for.
+        trails: usize,
+    },
     /// Some shard would have no room.
     #[error(
         "{shards} shards need a capacity and a weight bound of at least {shards} each: use fewer"

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU64;
 use super::prefetcher::Prefetcher;
 use super::tasks::{Task, Tasks};
 use super::threads::{Job, Load, Threads};
-use super::{Core, Loading, Spawn};
+use super::{Core, Loading, Spawn, TRAILS_MOST};
 use crate::RandomState;
 use crate::builder::{BuildError, Builder};
 
@@ -180,6 +180,10 @@ impl<K: Hash + Eq + Clone, V, L, S> LoadingBuilder<K, V, L, S> {
         let can_prefetch = self.is_many || self.spawn.is_some();
         if self.trails > 0 && !can_prefetch {
             return Err(BuildError::TrailsInVain);
+        }
+        if self.trails > TRAILS_MOST {
+            let trails = self.trails;
+            return Err(BuildError::TooManyTrails { trails });
         }
         let cache = self.cache.build()?;
         let limits = || cache.shards.iter().map(|shard| shard.limits());

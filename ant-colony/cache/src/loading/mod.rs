@@ -53,6 +53,8 @@ use crate::statistics::{STRIPES, Statistics, stripe};
 use aftermath::Aftermath;
 use prefetcher::{Fetch, Order, Prefetcher};
 
+/// Beyond these, too many keys would have the same [name](keys::name), which has 32 bits.
+pub(crate) const TRAILS_MOST: usize = 1 << 28;
 /// Sequences of requests that are told apart.
 const SEQUENCES: usize = STRIPES;
 /// Keys that ride along with a missed one, or are loaded elsewhere at a time.

@@ -366,13 +366,21 @@ fn what_is_asked_for_before_its_prefetch_has_begun_is_late_and_a_job_that_is_dro
 }
 
 #[test]
-fn trails_without_a_way_to_prefetch_are_refused() {
+fn trails_without_a_way_to_prefetch_and_more_than_memory_can_hold_are_refused() {
     let limits = builder().capacity(100);
     let built = limits
         .loader(|&key: &u64| Ok::<_, ()>(key))
         .trails(10)
         .build();
     assert_eq!(built.err(), Some(BuildError::TrailsInVain));
+    let (limits, trails) = (builder().capacity(100), usize::MAX);
+    let built: Result<Pages, _> = limits.loader_many(pages).trails(trails).build();
+    let error = built.expect_err("no cache");
+    assert_eq!(error, BuildError::TooManyTrails { trails });
+    assert!(
+        error.to_string().contains("at most 268435456 keys"),
+        "{error}"
+    );
     let none: Result<Pages, _> = builder().loader_many(pages).build();
     assert_eq!(none.err(), Some(BuildError::NoLimit));
 }

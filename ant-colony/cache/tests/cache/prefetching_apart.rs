@@ -3,14 +3,15 @@
 
 use std::convert::Infallible;
 use std::future::pending;
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Waker};
 
-use ant_colony::{AsyncLoadingCache, Job, LoadingCache};
+use ant_colony::{AsyncLoadingCache, Cache, Job, LoadingCache};
+use fastrand::Rng;
 use futures::executor::block_on;
 
 use crate::prefetching::{Jobs, Pages, load_all, page, spawning};
@@ -221,4 +222,76 @@ fn who_waits_tells_the_listener_afterwards_or_it_could_wait_for_the_same_key_in_
         assert_eq!(block_on(waits), Ok(key * 2));
     }
     assert!(heard.load(SeqCst) > before, "nobody was given up");
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
+fn a_listener_that_panics_in_a_load_still_hears_of_all_and_prefetching_goes_on() {
+    let heard = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&heard);
+    let listener = move |_: &u64, _: &u64, _| {
+        // Not a divisor of how many ride along: it hits all of them in turn.
+        let number = count.fetch_add(1, SeqCst);
+        assert!(!number.is_multiple_of(11), "the listener");
+    };
+    let limits = builder().capacity(160).shards(1).listener(listener);
+    let load = |keys: &[u64]| keys.iter().map(|&key| Ok(page(key))).collect();
+    let cache: Pages = (limits.loader_many(load).trails(2_000).build()).expect("a cache");
+    let mut panics = 0;
+    for key in (0..8).flat_map(|_| 0..400) {
+        let loaded = catch_unwind(AssertUnwindSafe(|| cache.load(&key)));
+        panics += usize::from(loaded.is_err());
+        // Whether it panicked or not, what was loaded is there, and nobody leads its flight.
+        assert_eq!(cache.load(&key), Ok(page(key)));
+        assert!(cache.len() <= 160);
+    }
+    assert!(panics > 100, "{panics}");
+    let (statistics, left) = (cache.statistics(), heard.load(SeqCst) as u64);
+    assert_eq!(statistics.evicted, left, "{statistics:?}");
+    let prefetches = statistics.prefetches;
+    assert!(prefetches.useful > 500, "{prefetches:?}");
+}
+
+/// All keys are in one shard.
+#[derive(Default)]
+struct OneShard(DefaultHasher);
+
+impl Hasher for OneShard {
+    fn finish(&self) -> u64 {
+        self.0.finish() & !(0xffff << 32)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.write(bytes);
+    }
+}
+
+/// The share of prefetched entries that are not used yet is one of the whole cache.
+#[test]
+#[cfg_attr(miri, ignore = "trails need many requests")]
+fn sequences_in_a_single_shard_neither_break_its_bound_nor_drive_out_what_is_hot_there() {
+    const SEQUENCES: u64 = 8;
+    let misses_of_hot = |trails| {
+        let hasher = BuildHasherDefault::<OneShard>::default();
+        let limits = Cache::builder().hasher(hasher).capacity(8_000).shards(16);
+        let load = |keys: &[u64]| keys.iter().map(|&key| Ok::<_, ()>(key)).collect();
+        let cache = limits.loader_many(load).trails(trails).build();
+        let cache = cache.expect("a cache");
+        let (mut misses, mut random) = (0, Rng::with_seed(11));
+        for turn in (0..10).flat_map(|_| 0..250) {
+            for sequence in 0..SEQUENCES {
+                let key = sequence * 250 + turn;
+                assert_eq!(cache.load_in_sequence(sequence as usize, &key), Ok(key));
+                // Half of the accesses are to 400 hot keys, in a shard for 500.
+                let hot = 10_000 + random.u64(..400);
+                misses += usize::from(!cache.contains_key(&hot));
+                let loaded = cache.load_in_sequence(SEQUENCES as usize, &hot);
+                assert_eq!(loaded, Ok(hot));
+                assert!(cache.len() <= 500);
+            }
+        }
+        misses
+    };
+    let (without, with) = (misses_of_hot(0), misses_of_hot(8_000));
+    assert!(with * 100 <= without * 102 + 500, "{with} and {without}");
 }
