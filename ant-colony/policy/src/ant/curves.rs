@@ -25,8 +25,6 @@ use super::rank::{Hazards, Rank, ranks};
 
 /// One event in the units of the counts.
 const ONE: u32 = 256;
-/// Events that weigh as much as what is known one step more generally.
-const BORROWED: f32 = 160.0;
 /// A curve is built again when one event in so many is new,
 const NEWS_SHARE: u64 = 8;
 /// and at the latest in so many rounds.
@@ -79,6 +77,8 @@ struct General {
 pub(crate) struct Reading {
     /// Objects that one of the sample stands for.
     pub waiting_scale: f32,
+    /// Events that weigh as much as what is known one step more generally.
+    pub borrowed: f32,
     /// What is left of the counts afterwards, of 2^16.
     pub kept: u32,
 }
@@ -170,7 +170,8 @@ impl Curves {
         self.general.add(class, &returned, &ended);
         if self.has_news(row) {
             let kind = &self.general.by_kind[class.kind()];
-            self.ranks[places(row)].copy_from_slice(&ranks(&hazards(&returned, &ended, kind)));
+            let hazards = hazards(&returned, &ended, kind, reading.borrowed);
+            self.ranks[places(row)].copy_from_slice(&ranks(&hazards));
             self.news[row] = News::default();
         }
         fade(&mut self.returned[row], reading.kept);
@@ -179,7 +180,7 @@ impl Curves {
         self.news[row].before = self.total(row);
         self.turn = (self.turn + 1) % self.classes.len();
         if self.turn == 0 {
-            self.general.end_round(&self.classes);
+            self.general.end_round(&self.classes, reading.borrowed);
         }
         self.turn == 0
     }
@@ -215,22 +216,23 @@ impl General {
     }
 
     /// From general to special: all objects, those of a count, those of a kind.
-    fn end_round(&mut self, classes: &[Class]) {
+    fn end_round(&mut self, classes: &[Class], borrowed: f32) {
         let all = sums(&self.returned, &self.ended, 0..Class::KINDS);
-        let of_all = hazards(&all.0, &all.1, &prior::of_all());
+        let of_all = hazards(&all.0, &all.1, &prior::of_all(), borrowed);
         let mut kinds = classes.iter().map(|class| class.kind()).peekable();
         for count in 0..Class::COUNTS {
             let all_kinds = Class::kinds_of_count(count);
             let (returned, ended) = sums(&self.returned, &self.ended, all_kinds.clone());
             let prior_of_count = prior::of_count(count);
             let expected = follow(&prior_of_count, &of_all, &prior::of_all());
-            let of_count = hazards(&returned, &ended, &expected);
+            let of_count = hazards(&returned, &ended, &expected, borrowed);
             while let Some(kind) = kinds.next_if(|kind| all_kinds.contains(kind)) {
                 if kinds.peek() == Some(&kind) {
                     continue;
                 }
                 let expected = follow(&prior::of_kind(kind), &of_count, &prior_of_count);
-                self.by_kind[kind] = hazards(&self.returned[kind], &self.ended[kind], &expected);
+                self.by_kind[kind] =
+                    hazards(&self.returned[kind], &self.ended[kind], &expected, borrowed);
             }
         }
         self.returned = [[0.0; BUCKETS]; Class::KINDS];
@@ -293,15 +295,20 @@ fn sums(
     sums
 }
 
-/// What returned of what reached each bucket, with `expected` for [`BORROWED`] more.
-fn hazards(returned: &[f32; BUCKETS], ended: &[f32; BUCKETS], expected: &Hazards) -> Hazards {
+/// What returned of what reached each bucket, with `expected` for `borrowed` more.
+fn hazards(
+    returned: &[f32; BUCKETS],
+    ended: &[f32; BUCKETS],
+    expected: &Hazards,
+    borrowed: f32,
+) -> Hazards {
     let mut at_risk: [f32; BUCKETS] = core::array::from_fn(|b| returned[b] + ended[b]);
     for b in (0..BUCKETS - 1).rev() {
         at_risk[b] += at_risk[b + 1];
     }
     let (returned, at_risk) = (blurred(returned), blurred(&at_risk));
     // Apart, so that several are divided at once.
-    core::array::from_fn(|b| (returned[b] + BORROWED * expected[b]) / (at_risk[b] + BORROWED))
+    core::array::from_fn(|b| (returned[b] + borrowed * expected[b]) / (at_risk[b] + borrowed))
 }
 
 /// At ages beyond the cache's, which few objects reach, each with a sixth from either side: what few
@@ -329,6 +336,7 @@ mod tests {
 
     const READING: Reading = Reading {
         waiting_scale: 1.0,
+        borrowed: 160.0,
         kept: 1 << 16,
     };
 
@@ -389,7 +397,7 @@ mod tests {
         let expected_around = |peak: usize| {
             let mut returned = [0.0; BUCKETS];
             returned[peak] = 1_000.0;
-            let hazards = hazards(&returned, &[0.0; BUCKETS], &[0.001; BUCKETS]);
+            let hazards = hazards(&returned, &[0.0; BUCKETS], &[0.001; BUCKETS], 160.0);
             [peak - 2, peak - 1, peak].map(|b| hazards[b] > 0.01)
         };
         assert_eq!(expected_around(30), [false, true, true]);

@@ -17,8 +17,9 @@
 //!    an object went for another reason);
 //! 5. where it still has room, lets [`Ant::sample`] look at one resident per miss.
 //!
-//! Hits count one event and never build; of the classes one or two are built on a miss. Time is
-//! the number of accesses so far, and any other clock that advances evenly with them does as well.
+//! Hits count one event and never build; of the classes one or two are built on a miss, or, in full
+//! detail, up to twenty while a cache is new. Time is the number of accesses so far, and any other
+//! clock that advances evenly with them does as well.
 
 mod age;
 mod class;
@@ -105,7 +106,7 @@ struct Sampling {
     departed: f32,
 }
 
-/// When the next curve is built.
+/// When the next curves are built.
 #[derive(Clone, Copy, Debug)]
 struct Schedule {
     due: u64,
@@ -116,18 +117,15 @@ struct Schedule {
 impl Ant {
     /// A hit so short after the last, in ticks, changes nothing.
     const WINDOW: u32 = TICKS / 16;
-    /// Accesses of a round: so many at first, then ever more up to the last.
-    const ROUND_MIN: u64 = 256;
+    /// Accesses of the longest round, except of a large cache.
     const ROUND_MAX: u64 = 8_192;
-    /// A round is this part of all accesses so far, in between.
-    const ROUND_GROWTH: u64 = 16;
     /// A round is at least this part of what the cache holds, once it may be.
     const ROUND_SHARE: u64 = 16;
     /// Half of what was learned is forgotten after as many times the cache.
     const HALF_LIFE: u64 = 60;
     const HALF_LIFE_MIN: u64 = 100_000;
-    /// Curves built on a miss at most.
-    const BUILDS_MAX: u32 = 2;
+    /// Steps of building on a miss at most.
+    const STEPS_MAX: u32 = 2;
     /// One look, and one eviction, in so many is a sample.
     const SAMPLED: usize = 4;
 
@@ -146,7 +144,7 @@ impl Ant {
             sampling: Sampling::default(),
             schedule: Schedule {
                 due: 0,
-                round: Self::ROUND_MIN,
+                round: Self::rounds(settings.detail).0,
             },
             luck: Luck::new(),
         }
@@ -278,15 +276,45 @@ impl Ant {
         Mark::new(tick, class.again(self.detail, age, strangers, luck))
     }
 
+    /// Accesses of the first round, and one in how many of all so far later rounds have: what is seen
+    /// first says most, and full detail reads it often at any cost.
+    const fn rounds(detail: Detail) -> (u64, u64) {
+        match detail {
+            Detail::Lean => (256, 16),
+            Detail::Full => (64, 64),
+        }
+    }
+
     /// Builds what is due by `now`, a few curves at most: what is late shifts what follows.
     fn build_due(&mut self, now: u64) {
-        for _ in 0..Self::BUILDS_MAX {
+        for _ in 0..Self::STEPS_MAX {
             if now < self.schedule.due {
                 return;
             }
-            self.build(now);
+            self.build_step(now);
         }
         self.schedule.due = self.schedule.due.max(now);
+    }
+
+    /// Builds one curve, or several where a round has fewer accesses than there are classes.
+    fn build_step(&mut self, now: u64) {
+        let classes = self.curves.classes() as u64;
+        let builds = classes / self.schedule.round + 1;
+        for _ in 0..builds {
+            self.build(now);
+        }
+        let pause = (self.schedule.round * builds / classes).max(1);
+        self.schedule.due = self.schedule.due.saturating_add(pause);
+    }
+
+    /// How many events weigh as much as what is known more generally. What objects of a large cache
+    /// do at a time, they do together: many events tell little more than a few.
+    fn borrowed(&self) -> f32 {
+        const EVENTS: f32 = 160.0;
+        match self.detail {
+            Detail::Lean => EVENTS,
+            Detail::Full => EVENTS + self.clock.objects() as f32 / 50.0,
+        }
     }
 
     fn build(&mut self, now: u64) {
@@ -298,16 +326,16 @@ impl Ant {
         let seen = self.sampling.residents.max(1.0);
         let ended = self.curves.build_next(Reading {
             waiting_scale: self.residents as f32 / seen,
+            borrowed: self.borrowed(),
             kept: (65_536.0 * (1.0 - faded.min(0.5))) as u32,
         });
         if ended {
             self.sampling.residents *= 0.5;
             self.sampling.departed *= 0.5;
             let longest = Self::ROUND_MAX.max(objects / Self::ROUND_SHARE);
-            self.schedule.round = (now / Self::ROUND_GROWTH).clamp(Self::ROUND_MIN, longest);
+            let (shortest, growth) = Self::rounds(self.detail);
+            self.schedule.round = (now / growth).clamp(shortest, longest);
         }
-        let pause = (self.schedule.round / self.curves.classes() as u64).max(1);
-        self.schedule.due = self.schedule.due.saturating_add(pause);
     }
 }
 
