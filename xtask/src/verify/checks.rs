@@ -67,6 +67,8 @@ pub(super) fn loom(subject: &Subject<'_>) -> Result<()> {
     }
     if subject.only.is_none() {
         run(model_checked(subject, TASKS, "loom"))?;
+    }
+    if subject.has_cache() {
         run(model_checked(subject, CACHE, "loom"))?;
     }
     if subject.has_store() {
@@ -106,7 +108,7 @@ fn model_checked(subject: &Subject<'_>, package: &str, feature: &str) -> Command
         .args(["test", "--profile", "verify"])
         .args(["--package", package])
         .args(["--features", feature, "--test", feature]);
-    // Of the store there is only one, whose tests have names of their own.
+    // Of the caches there is only one each, whose tests have names of their own.
     if let Some(only) = subject.only.filter(|_| subject.has_lockfree()) {
         command.args(["--", &format!("{only}::")]);
     }
@@ -126,6 +128,8 @@ pub(super) fn miri(subject: &Subject<'_>) -> Result<()> {
     native_tests(subject, cargo)?;
     if subject.only.is_none() {
         shell::run(cargo()?.args(["--package", TASKS, "--lib"]))?;
+    }
+    if subject.has_cache() {
         let mut command = nightly::cargo(subject.workspace)?;
         command.args(["miri", "test", "--package", CACHE, "--tests"]);
         // Proptest asks for the environment and for entropy.
@@ -180,6 +184,8 @@ pub(super) fn thread_sanitizer(subject: &Subject<'_>) -> Result<()> {
         native_tests(subject, cargo)?;
         if subject.only.is_none() {
             workers(cargo, subject.quick)?;
+        }
+        if subject.has_cache() {
             let mut command = cargo()?;
             command.args(["--package", CACHE, "--tests"]);
             if subject.quick {

@@ -25,6 +25,10 @@ const FOLDER: &str = "lockfree";
 const STORE_FOLDER: &str = "ant-colony/store";
 /// What it is called among the structures.
 const STORE: &str = "store";
+/// The typed cache, where a flight begins without a lock.
+const CACHE_FOLDER: &str = "ant-colony/cache";
+/// What it is called among the structures.
+const CACHE: &str = "cache";
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -34,7 +38,8 @@ pub(crate) struct Options {
     /// As short as in `cargo xtask test`; of all parts, without the mutants.
     #[arg(long)]
     quick: bool,
-    /// Only this structure: a module of lockfree/src, such as `deque`, or the byte `store`.
+    /// Only this structure: a module of lockfree/src, such as `deque`, the byte `store`, or the typed
+    /// `cache`.
     #[arg(long, value_name = "STRUCTURE")]
     only: Option<String>,
 }
@@ -90,7 +95,7 @@ impl<'a> Subject<'a> {
             only,
         };
         let structures = mutants::structures(&subject.root())?;
-        let known = || structures.iter().map(String::as_str).chain([STORE]);
+        let known = || structures.iter().map(String::as_str).chain([STORE, CACHE]);
         if let Some(only) = only.filter(|&only| !known().any(|it| it == only)) {
             let known = known().collect::<Vec<_>>().join(", ");
             bail!("no structure is called {only}; there are {known}");
@@ -100,12 +105,17 @@ impl<'a> Subject<'a> {
 
     /// Whether structures of `lockfree/` are among what is verified.
     fn has_lockfree(&self) -> bool {
-        self.only != Some(STORE)
+        self.only.is_none_or(|only| ![STORE, CACHE].contains(&only))
     }
 
     /// Whether the byte store is.
     fn has_store(&self) -> bool {
         self.only.is_none_or(|only| only == STORE)
+    }
+
+    /// Whether the typed cache is.
+    fn has_cache(&self) -> bool {
+        self.only.is_none_or(|only| only == CACHE)
     }
 
     fn root(&self) -> std::path::PathBuf {

@@ -1,7 +1,7 @@
 //! Ordering mutants: whether the tests would notice a memory ordering that is too weak.
 //!
-//! Every ordering in `lockfree/src`, and in what readers of the byte store meet, is weakened, one at a
-//! time, in a copy of the crates. The loom tests of its structure must fail, or the Miri tests of its
+//! Every ordering in `lockfree/src`, in what readers of the byte store meet and in the flights of the
+//! typed cache is weakened, one at a time, in a copy of the crates. The loom tests of its structure must fail, or the Miri tests of its
 //! structure; otherwise the ordering must be in the crate's `mutants.toml` with the reason why it may
 //! not matter. The copy keeps only the tests of the structure in question, and one target folder serves
 //! all mutants.
@@ -17,12 +17,12 @@ use anyhow::{Context, Result, ensure};
 use crate::workspace::relative;
 
 use super::survivors::{self, Survivor};
-use super::{FOLDER, STORE, STORE_FOLDER, Subject};
+use super::{CACHE, CACHE_FOLDER, FOLDER, STORE, STORE_FOLDER, Subject};
 use sites::Mutant;
 use tests::Tests;
 
 /// Crates with structures, and those that they import.
-const CRATES: [&str; 3] = [FOLDER, STORE_FOLDER, "ant-colony/policy"];
+const CRATES: [&str; 4] = [FOLDER, STORE_FOLDER, CACHE_FOLDER, "ant-colony/policy"];
 
 /// Where orderings are, and which tests must notice.
 struct Structure {
@@ -57,6 +57,16 @@ impl Structure {
             models: String::new(),
         }
     }
+
+    /// The flights of the typed cache, which all loom tests of the crate are about.
+    fn cache() -> Self {
+        Self {
+            name: CACHE.to_owned(),
+            folder: CACHE_FOLDER,
+            source: "src/flight".to_owned(),
+            models: String::new(),
+        }
+    }
 }
 
 /// The modules of the crate: each has its own tests. What has no tests (the façade) is none.
@@ -76,7 +86,8 @@ pub(super) fn structures(root: &Path) -> Result<Vec<String>> {
 pub(super) fn run(subject: &Subject<'_>) -> Result<()> {
     let copy = Copy::new(subject)?;
     let names = structures(&subject.root())?;
-    let all = (names.into_iter().map(Structure::of_lockfree)).chain([Structure::store()]);
+    let others = [Structure::store(), Structure::cache()];
+    let all = (names.into_iter().map(Structure::of_lockfree)).chain(others);
     let mut rows = Vec::new();
     for structure in all {
         if subject.only.is_none_or(|only| only == structure.name) {

@@ -78,7 +78,7 @@ fn walk(stream: TokenStream, arguments: bool, found: &mut Vec<Mutant>) {
                 let path = if in_path {
                     ""
                 } else {
-                    "crate::sync::atomic::Ordering::"
+                    "core::sync::atomic::Ordering::"
                 };
                 for (to, label) in weaker(&ident.to_string()) {
                     found.push(Mutant {
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn each_ordering_of_a_call_is_weakened_alone() {
         let text = "fn f() {\n a.swap(é, Ordering::AcqRel);\n a.load(Acquire)\n}";
-        let relaxed = " a.load(crate::sync::atomic::Ordering::Relaxed)";
+        let relaxed = " a.load(core::sync::atomic::Ordering::Relaxed)";
         let expected = [
             (2, "AcqRel to Acquire", " a.swap(é, Ordering::Acquire);"),
             (2, "AcqRel to Release", " a.swap(é, Ordering::Release);"),
