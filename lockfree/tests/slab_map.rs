@@ -176,17 +176,41 @@ fn what_was_taken_can_be_read_until_it_is_retired_and_by_its_own_map_only() {
 
 #[test]
 fn what_was_taken_is_refused_by_another_map() {
-    // What is refused stays where it is for good, so it owns nothing here.
+    // What is refused stays where it is until its map goes.
+    let count = Arc::default();
     let (mut writer, reader) = slab_map(&Hazards::new());
-    let (mut stranger, _) = slab_map::<u64, u64>(&Hazards::new());
-    set(&mut writer, 2, 2);
-    set(&mut stranger, 2, 2);
+    let (mut stranger, _) = slab_map::<u64, Counted>(&Hazards::new());
+    set(&mut writer, 2, Counted::new(&count));
+    set(&mut stranger, 2, Counted::new(&count));
     let known = slot(&writer, 2).expect("there");
     let taken = writer.take(hash(2), known).expect("there");
     let retired = catch_unwind(AssertUnwindSafe(|| stranger.retire(taken)));
     assert!(retired.is_err());
-    assert_eq!(find(&reader, 2), None);
+    assert!(reader.find(hash(2), |_, _| true).is_none());
     assert_eq!((writer.len(), stranger.len()), (0, 1));
+    drop(writer.collect_all());
+    assert_eq!(count.load(SeqCst), 2);
+    drop((writer, reader));
+    assert_eq!(count.load(SeqCst), 1);
+}
+
+#[test]
+fn an_entry_that_is_looked_at_to_be_taken_out_stays_if_it_is_not() {
+    let (mut writer, reader) = slab_map(&Hazards::new());
+    (0..100).for_each(|key| set(&mut writer, key, key));
+    for key in 0..100 {
+        let known = slot(&writer, key).expect("there");
+        let entry = writer.occupied(hash(key), known).expect("there");
+        if *entry.value() % 2 == 0 {
+            entry.remove();
+            assert!(writer.occupied(hash(key), known).is_none());
+            assert!(writer.get(hash(key), known).is_none());
+        } else {
+            assert_eq!(writer.get(hash(key), known), Some((&key, &key)));
+        }
+    }
+    assert_eq!(writer.len(), 50);
+    assert!((0..100).all(|key| find(&reader, key).is_some() == (key % 2 == 1)));
 }
 
 #[test]
@@ -196,9 +220,11 @@ fn a_wrong_hash_changes_nothing() {
     set(&mut writer, 1, Counted::new(&count));
     let known = slot(&writer, 1).expect("there");
     let wrong = !hash(1);
-    let replace = || writer.replace(wrong, known, 1, Counted::new(&count));
-    assert!(catch_unwind(AssertUnwindSafe(replace)).is_err());
-    assert!(catch_unwind(AssertUnwindSafe(|| writer.remove(wrong, known))).is_err());
+    let replaced = writer.replace(wrong, known, 1, Counted::new(&count));
+    assert!(replaced.is_none());
+    assert!(!writer.remove(wrong, known));
+    assert!(writer.take(wrong, known).is_none());
+    assert!(writer.get(wrong, known).is_none());
     assert_eq!((writer.len(), slot(&writer, 1)), (1, Some(known)));
     drop(writer.collect_all());
     assert_eq!(count.load(SeqCst), 1);

@@ -17,7 +17,7 @@ pub(crate) enum Limit {
     Weight(u64),
 }
 
-/// An entry that leaves.
+/// An entry that leaves, or may.
 #[derive(Clone, Copy)]
 pub(crate) struct Victim {
     pub(crate) place: u32,
@@ -65,16 +65,17 @@ impl Eviction {
             .map(|it| self.places.victim(it))
     }
 
-    /// A new entry, whose value will be in `slot`; its place.
+    /// The queue that a new entry is to enter; an entry that nobody has asked for yet enters the small
+    /// one, and the policy does not hear of it.
     #[inline(always)]
-    pub(crate) fn enter(&mut self, hash: u64, weight: u64, slot: Slot) -> u32 {
-        let queue = self.policy.on_insert(hash);
-        self.places.add(hash, weight, queue, slot)
+    pub(crate) fn queue_of(&mut self, hash: u64) -> Queue {
+        self.policy.on_insert(hash)
     }
 
-    /// The same for one that nobody has asked for yet. The policy does not hear of it.
-    pub(crate) fn enter_unused(&mut self, hash: u64, weight: u64, slot: Slot) -> u32 {
-        self.places.add(hash, weight, Queue::Small, slot)
+    /// A new entry, whose value will be in `slot`; its place.
+    #[inline(always)]
+    pub(crate) fn enter(&mut self, queue: Queue, hash: u64, weight: u64, slot: Slot) -> u32 {
+        self.places.add(hash, weight, queue, slot)
     }
 
     /// Now somebody has: it is as if it had come just now.
@@ -99,38 +100,44 @@ impl Eviction {
         self.places.remove(place)
     }
 
-    /// The next to leave, if there is an entry. `mark_of` knows the marks of entries; one without a
-    /// mark leaves at once.
+    /// The next that may leave, if there is an entry.
     #[inline(always)]
-    pub(crate) fn victim<'m>(
-        &mut self,
-        limit: Limit,
-        mut mark_of: impl FnMut(Slot) -> Option<&'m Mark>,
-    ) -> Option<Victim> {
+    pub(crate) fn candidate(&mut self, limit: Limit) -> Option<(Queue, Victim)> {
         self.remember_enough();
-        let mut looks = 0;
-        loop {
-            let queue = self.next_queue(limit);
-            let place = (self.places.oldest(queue)).or_else(|| {
-                let other = match queue {
-                    Queue::Small => Queue::Main,
-                    Queue::Main => Queue::Small,
-                };
-                self.places.oldest(other)
-            })?;
-            let pressure = (looks / Self::LOOKS).min(usize::from(Policy::PRESSURE_MAX)) as u8;
-            looks += 1;
-            let victim = self.places.victim(place);
-            let Some(mark) = victim.slot.and_then(&mut mark_of) else {
-                return Some(victim);
-            };
-            match (self.policy).on_reclaim(queue, mark.get(), victim.hash, pressure) {
-                Fate::Keep { queue, frequency } if pressure < Policy::PRESSURE_MAX => {
-                    mark.set(frequency);
-                    self.places.requeue(place, queue);
-                }
-                _ => return Some(victim),
+        let first = self.next_queue(limit);
+        let place = self.places.oldest(first);
+        let (queue, place) = match place {
+            Some(place) => (first, place),
+            None => self.oldest_but(first)?,
+        };
+        Some((queue, self.places.victim(place)))
+    }
+
+    #[cold]
+    fn oldest_but(&self, queue: Queue) -> Option<(Queue, u32)> {
+        let other = match queue {
+            Queue::Small => Queue::Main,
+            Queue::Main => Queue::Small,
+        };
+        Some((other, self.places.oldest(other)?))
+    }
+
+    /// Whether a candidate leaves, after so many that did not; else it has a new place in the queues.
+    #[inline(always)]
+    pub(crate) fn lets_go(
+        &mut self,
+        (queue, candidate): (Queue, Victim),
+        mark: &Mark,
+        kept: usize,
+    ) -> bool {
+        let pressure = (kept / Self::LOOKS).min(usize::from(Policy::PRESSURE_MAX)) as u8;
+        match (self.policy).on_reclaim(queue, mark.get(), candidate.hash, pressure) {
+            Fate::Keep { queue, frequency } if pressure < Policy::PRESSURE_MAX => {
+                mark.set(frequency);
+                self.places.requeue(candidate.place, queue);
+                false
             }
+            _ => true,
         }
     }
 
@@ -181,7 +188,9 @@ mod tests {
     fn evict(eviction: &mut Eviction) -> u64 {
         let mark = Mark::new(Frequency::ZERO);
         let limit = Limit::Weight(1_000);
-        let victim = eviction.victim(limit, |_| Some(&mark)).expect("an entry");
+        let candidate = eviction.candidate(limit).expect("an entry");
+        assert!(eviction.lets_go(candidate, &mark, 0));
+        let (_, victim) = candidate;
         eviction.leave(victim.place);
         victim.hash
     }
@@ -197,13 +206,14 @@ mod tests {
         };
         let hash = |i: u64| i.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let enter = |eviction: &mut Eviction, number: u64, weight| {
-            eviction.enter(hash(number), weight, slots[number as usize]);
+            let queue = eviction.queue_of(hash(number));
+            eviction.enter(queue, hash(number), weight, slots[number as usize]);
         };
         (0..10).for_each(|number| enter(&mut eviction, number, 100));
         let left = evict(&mut eviction);
         (10..1_000).for_each(|number| enter(&mut eviction, number, 1));
         // Now far more ghosts are kept.
         evict(&mut eviction);
-        assert_eq!(eviction.policy.on_insert(left), Queue::Main);
+        assert_eq!(eviction.queue_of(left), Queue::Main);
     }
 }

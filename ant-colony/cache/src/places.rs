@@ -18,7 +18,7 @@ const CHUNK: usize = 1024;
 pub(crate) struct Place {
     hash: u64,
     weight: u64,
-    /// Towards the oldest.
+    /// Towards the oldest; of the oldest, nobody looks.
     older: u32,
     /// Towards the youngest; of a free place, the next free one.
     younger: u32,
@@ -228,26 +228,29 @@ impl Places {
     /// Takes an entry out of its queue; the next free place after it is `free`. If it was the oldest,
     /// the one that is now.
     #[inline(always)]
-    fn unlink(&mut self, place: u32, free: u32) -> Option<&Place> {
-        let place = &mut self[place];
+    fn unlink(&mut self, number: u32, free: u32) -> Option<&Place> {
+        let place = &mut self[number];
         let younger = mem::replace(&mut place.younger, free);
         let (older, weight) = (place.older, place.weight);
         let queue = place.queue.take().expect("only entries are unlinked");
         let list = &mut self.lists[queue as usize];
         list.used.count -= 1;
         list.used.weight -= weight;
-        if older == NONE {
+        if list.oldest == number {
             list.oldest = younger;
-        } else {
-            self.chunks[older as usize / CHUNK][older as usize % CHUNK].younger = younger;
+            if younger == NONE {
+                list.youngest = NONE;
+                return None;
+            }
+            return Some(&self[younger]);
         }
         if younger == NONE {
             list.youngest = older;
-            return None;
+        } else {
+            self[younger].older = older;
         }
-        let next = &mut self[younger];
-        next.older = older;
-        (older == NONE).then_some(&*next)
+        self[older].younger = younger;
+        None
     }
 }
 

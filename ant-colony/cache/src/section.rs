@@ -3,8 +3,8 @@
 use std::borrow::Borrow;
 use std::hash::Hash;
 
-use ant_colony_policy::Frequency;
-use hallows_lockfree::slab_map::Slot;
+use ant_colony_policy::{Frequency, Queue};
+use hallows_lockfree::slab_map::{Occupied, Slot, Writer};
 
 use crate::cache::Cache;
 use crate::departure::{Cause, Departed};
@@ -86,14 +86,15 @@ impl<K: Hash + Eq, V> Section<'_, '_, K, V> {
             self.place_new_apart(hash, key, new);
             return;
         };
-        let place = self.state.entries.get(slot).map(|(_, entry)| entry.place);
+        let known = self.state.entries.get(hash, slot);
+        let place = known.map(|(_, entry)| entry.place);
         let before = place.map_or(0, |place| self.state.eviction.places().weight(place));
         self.sweep();
         self.make_room(Used {
             count: 0,
             weight: new.weight.saturating_sub(before),
         });
-        if self.state.entries.get(slot).is_none() {
+        if self.state.entries.get(hash, slot).is_none() {
             // It was the victim itself, or swept away: its room counts no more.
             self.place_new_apart(hash, key, new);
             return;
@@ -105,6 +106,11 @@ impl<K: Hash + Eq, V> Section<'_, '_, K, V> {
     #[inline(always)]
     pub(crate) fn place_new(&mut self, hash: usize, key: K, new: Weighed<V>) -> u32 {
         self.sweep();
+        // First, for it waits for memory: what makes room does not wait for it.
+        let queue = match new.unused {
+            true => Queue::Small,
+            false => self.state.eviction.queue_of(hash as u64),
+        };
         self.make_room(Used {
             count: 1,
             weight: new.weight,
@@ -112,10 +118,7 @@ impl<K: Hash + Eq, V> Section<'_, '_, K, V> {
         self.set_times(&new);
         let state = &mut *self.state;
         let slot = state.entries.next_slot();
-        let place = match new.unused {
-            true => (state.eviction).enter_unused(hash as u64, new.weight, slot),
-            false => state.eviction.enter(hash as u64, new.weight, slot),
-        };
+        let place = (state.eviction).enter(queue, hash as u64, new.weight, slot);
         // Before the entry can be found, and after others have gone that made room.
         self.shard.publish(state);
         let entry = new.into_entry(place, Frequency::ZERO);
@@ -136,7 +139,7 @@ impl<K: Hash + Eq, V> Section<'_, '_, K, V> {
         let expired = self.is_due(slot);
         self.set_times(&new);
         let state = &mut *self.state;
-        let (_, old) = state.entries.get(slot).expect("what was found");
+        let (_, old) = state.entries.get(hash, slot).expect("what was found");
         let (place, mark) = (old.place, old.mark.get());
         let (before, after) = (state.eviction.places().weight(place), new.weight);
         state.eviction.reweigh(place, after);
@@ -174,40 +177,59 @@ impl<K: Hash + Eq, V> Section<'_, '_, K, V> {
         }
     }
 
-    /// Lets entries go until there is room for so much more. How much is there now has yet to be
-    /// published.
+    /// Lets entries go until there is room for so much more, which is at most one entry. How much is
+    /// there now has yet to be published.
     #[inline(always)]
     fn make_room(&mut self, more: Used) {
-        if let Some(limit) = self.shard.exceeded(self.state, more) {
-            self.evict(limit);
-            // Apart, for one is mostly enough.
-            if let Some(limit) = self.shard.exceeded(self.state, more) {
-                self.make_more_room(limit, more);
-            }
+        let limits = self.shard.limits();
+        if self.state.eviction.used().count + more.count > limits.count {
+            self.evict(Limit::Count(limits.count));
+        }
+        if self.state.eviction.used().weight > limits.weight - more.weight {
+            self.make_lighter(limits.weight - more.weight);
         }
     }
 
-    #[cold]
-    fn make_more_room(&mut self, limit: Limit, more: Used) {
-        let mut limit = Some(limit);
-        while let Some(exceeded) = limit {
-            self.evict(exceeded);
-            limit = self.shard.exceeded(self.state, more);
+    #[inline(never)]
+    fn make_lighter(&mut self, bound: u64) {
+        while self.state.eviction.used().weight > bound {
+            self.evict(Limit::Weight(self.shard.limits().weight));
         }
     }
 
     #[inline(always)]
     fn evict(&mut self, limit: Limit) {
-        let (mut cause, state) = (Cause::Capacity, &mut *self.state);
-        let victim = state.eviction.victim(limit, |slot| {
-            if is_due(self.shard, self.expiry, slot, self.now) {
-                cause = Cause::Expired;
-                return None;
+        let mut kept = 0;
+        let (victim, cause) = loop {
+            let candidate = self.state.eviction.candidate(limit);
+            let candidate = candidate.expect("what exceeds a limit is in a queue");
+            if let Some(cause) = self.try_evict(candidate, kept) {
+                break (candidate.1, cause);
             }
-            state.entries.get(slot).map(|(_, entry)| &entry.mark)
-        });
-        let victim = victim.expect("what exceeds a limit is in a queue");
-        self.leave(victim, cause);
+            kept += 1;
+        };
+        self.left(victim, cause);
+    }
+
+    /// Takes a candidate out of the map if it does not stay: why.
+    #[inline(always)]
+    fn try_evict(&mut self, candidate: (Queue, Victim), kept: usize) -> Option<Cause> {
+        let (_, victim) = candidate;
+        let is_due = victim.slot.is_some_and(|slot| self.is_due(slot));
+        let state = &mut *self.state;
+        let Some(entry) = occupied(&mut state.entries, victim) else {
+            return Some(Cause::Capacity);
+        };
+        let mark = &entry.value().mark;
+        if !is_due && !state.eviction.lets_go(candidate, mark, kept) {
+            return None;
+        }
+        let cause = match is_due {
+            true => Cause::Expired,
+            false => Cause::Capacity,
+        };
+        take_out(entry, self.departed, &mut state.waits, victim.weight, cause);
+        Some(cause)
     }
 
     /// Looks at a few entries in turn and lets go of those that have expired.
@@ -224,20 +246,11 @@ impl<K: Hash + Eq, V> Section<'_, '_, K, V> {
         }
     }
 
-    /// Takes an entry out, first of the map, then of the queues.
+    /// Takes an entry that is not in the map any more out of the queues.
     #[inline(always)]
-    fn leave(&mut self, victim: Victim, cause: Cause) {
+    fn left(&mut self, victim: Victim, cause: Cause) {
         let state = &mut *self.state;
-        let (hash, weight) = (victim.hash as usize, victim.weight);
-        if let Some(slot) = victim.slot {
-            if !self.departed.wanted() {
-                state.entries.remove(hash, slot);
-                state.waits += weight;
-            } else if let Some(taken) = state.entries.take(hash, slot) {
-                self.departed.push(taken, weight, cause);
-            }
-        }
-        self.last = Some(hash);
+        self.last = Some(victim.hash as usize);
         let next = state.eviction.leave(victim.place);
         if let Some((hash, slot)) = next {
             // The next to leave, most likely: it has not been looked at for long.
@@ -249,7 +262,11 @@ impl<K: Hash + Eq, V> Section<'_, '_, K, V> {
     /// Takes the entry in a place out.
     pub(crate) fn take(&mut self, place: u32, cause: Cause) {
         if let Some(victim) = self.state.eviction.at(place) {
-            self.leave(victim, cause);
+            if let Some(entry) = occupied(&mut self.state.entries, victim) {
+                let waits = &mut self.state.waits;
+                take_out(entry, self.departed, waits, victim.weight, cause);
+            }
+            self.left(victim, cause);
             self.shard.publish(self.state);
         }
     }
@@ -262,7 +279,7 @@ impl<K: Hash + Eq, V> Section<'_, '_, K, V> {
     {
         let entries = &self.state.entries;
         let known = entries.find(hash, |known, _| known.borrow() == key);
-        let known = known.and_then(|slot| Some((slot, entries.get(slot)?.1.place)));
+        let known = known.and_then(|slot| Some((slot, entries.get(hash, slot)?.1.place)));
         let Some((slot, place)) = known else {
             return false;
         };
@@ -288,6 +305,32 @@ impl<K: Hash + Eq, V> Section<'_, '_, K, V> {
     #[inline(always)]
     pub(crate) fn collect(self) {
         self.departed.collect(self.state);
+    }
+}
+
+/// The victim in the map, if it is there.
+#[inline(always)]
+fn occupied<K, V>(
+    entries: &mut Writer<K, Entry<V>>,
+    victim: Victim,
+) -> Option<Occupied<'_, K, Entry<V>>> {
+    entries.occupied(victim.hash as usize, victim.slot?)
+}
+
+/// Takes an entry out of the map: it waits to be dropped, or to be read before.
+#[inline(always)]
+fn take_out<K, V>(
+    entry: Occupied<'_, K, Entry<V>>,
+    departed: &mut Departed<'_, K, V>,
+    waits: &mut u64,
+    weight: u64,
+    cause: Cause,
+) {
+    if departed.wanted() {
+        departed.push(entry.take(), weight, cause);
+    } else {
+        entry.remove();
+        *waits += weight;
     }
 }
 

@@ -11,7 +11,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::departure::Cause;
 use crate::entry::Entry;
-use crate::eviction::{Eviction, Limit};
+use crate::eviction::Eviction;
 use crate::expiry::Expiry;
 use crate::flight::{Claim, Flights};
 use crate::places::{Places, Used};
@@ -110,18 +110,6 @@ impl<K, V> Shard<K, V> {
         }
         if used.weight != self.weight.load(Relaxed) {
             self.weight.store(used.weight, Release);
-        }
-    }
-
-    /// The limit that does not allow so much more, if there is one.
-    pub(crate) fn exceeded(&self, state: &State<K, V>, more: Used) -> Option<Limit> {
-        let (used, limits) = (state.eviction.used(), self.limits);
-        if used.count > limits.count - more.count {
-            Some(Limit::Count(limits.count))
-        } else if used.weight > limits.weight - more.weight {
-            Some(Limit::Weight(limits.weight))
-        } else {
-            None
         }
     }
 

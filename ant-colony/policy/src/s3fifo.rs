@@ -112,7 +112,7 @@ impl Policy {
 
     /// The oldest object of `queue` was reached. Higher `pressure` keeps less, and at
     /// [`Policy::PRESSURE_MAX`] nothing stays, which bounds the work of the caller.
-    #[inline]
+    #[inline(always)]
     pub fn on_reclaim(
         &mut self,
         queue: Queue,

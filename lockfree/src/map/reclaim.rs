@@ -215,14 +215,15 @@ impl<T> Domain<T> {
     /// What is shown, in order. To be asked after the heavy half.
     pub(crate) fn shown(&self) -> Vec<*mut Node<T>> {
         let mut shown = Vec::new();
-        let mut show = |slots: &[AtomicPtr<Node<T>>]| {
-            let nodes = slots.iter().map(|slot| slot.load(Acquire));
-            shown.extend(nodes.filter(|node| !node.is_null()));
-        };
-        self.owned.iter().for_each(|own| show(&own.slots));
+        self.owned
+            .iter()
+            .for_each(|own| add_shown(&own.slots, &mut shown));
         let mut blocks = Some(&self.shared);
         while let Some(block) = blocks {
-            block.lines.iter().for_each(|line| show(&line.0));
+            block
+                .lines
+                .iter()
+                .for_each(|line| add_shown(&line.0, &mut shown));
             blocks = block.next();
         }
         shown.sort_unstable();
@@ -241,6 +242,16 @@ impl<T> Drop for Domain<T> {
             // SAFETY: retired from a box; nobody uses the domain any more.
             drop(unsafe { Box::from_raw(node) });
         });
+    }
+}
+
+/// Adds what some slots show.
+#[inline]
+fn add_shown<T, const N: usize>(slots: &[AtomicPtr<Node<T>>; N], shown: &mut Vec<*mut Node<T>>) {
+    let nodes = slots.each_ref().map(|slot| slot.load(Acquire));
+    // Nearly always nothing, which one branch says.
+    if nodes.iter().fold(0, |any, node| any | node.addr()) != 0 {
+        shown.extend(nodes.into_iter().filter(|node| !node.is_null()));
     }
 }
 

@@ -156,6 +156,31 @@ pub(super) enum First<'t> {
     Unclear,
 }
 
+/// Where an entry is. It stays there until the writer changes something.
+pub(super) struct Spot<'t> {
+    bucket: &'t Bucket,
+    place: usize,
+    /// The buckets of a table that it has passed: from its home on, so many. None if it is at home.
+    passed: Option<(&'t Table, usize, usize)>,
+}
+
+impl Spot<'_> {
+    /// Puts another slot in the place of the entry's.
+    #[inline]
+    pub(super) fn replace(&self, by: u32) {
+        self.bucket.slots[self.place].store(by, Release);
+    }
+
+    /// Removes the entry.
+    #[inline(always)]
+    pub(super) fn clear(self) {
+        self.bucket.clear(self.place);
+        if let Some((table, hash, steps)) = self.passed {
+            table.path(hash).take(steps).for_each(Bucket::unpass);
+        }
+    }
+}
+
 impl Table {
     pub(super) fn first() -> Box<Self> {
         Self::new(FIRST, core::ptr::null_mut())
@@ -268,52 +293,37 @@ impl Table {
         bucket.set_tag(place, tag(hash));
     }
 
-    /// Where the entry in `slot` is, and how many buckets it has passed. To be called by the writer.
+    /// Where the entry in `slot` is. To be called by the writer.
     #[inline(always)]
-    fn locate(&self, hash: usize, slot: u32) -> Option<(usize, &Bucket, usize)> {
-        let mut step = 0;
-        loop {
-            let bucket = self.bucket(hash, step);
-            if let Some(place) = bucket.place_of(tag(hash), slot) {
-                return Some((step, bucket, place));
-            }
-            step += 1;
-            if bucket.passed() == 0 || step == self.len() {
-                return None;
-            }
-        }
-    }
-
-    /// Puts another slot in the place of an entry's; false if it is not here. To be called by the
-    /// writer.
-    pub(super) fn replace(&self, hash: usize, slot: u32, by: u32) -> bool {
-        let found = self.locate(hash, slot);
-        if let Some((_, bucket, place)) = found {
-            bucket.slots[place].store(by, Release);
-        }
-        found.is_some()
-    }
-
-    /// Removes an entry; false if it is not here. To be called by the writer.
-    #[inline]
-    pub(super) fn remove(&self, hash: usize, slot: u32) -> bool {
+    pub(super) fn locate(&self, hash: usize, slot: u32) -> Option<Spot<'_>> {
         // Nearly all are at home.
-        let home = self.bucket(hash, 0);
-        let Some(place) = home.place_of(tag(hash), slot) else {
-            return self.remove_from_afar(hash, slot);
-        };
-        home.clear(place);
-        true
+        let bucket = self.bucket(hash, 0);
+        match bucket.place_of(tag(hash), slot) {
+            Some(place) => Some(Spot {
+                bucket,
+                place,
+                passed: None,
+            }),
+            None => self.locate_afar(hash, slot),
+        }
     }
 
     #[cold]
-    fn remove_from_afar(&self, hash: usize, slot: u32) -> bool {
-        let Some((steps, bucket, place)) = self.locate(hash, slot) else {
-            return false;
-        };
-        bucket.clear(place);
-        self.path(hash).take(steps).for_each(Bucket::unpass);
-        true
+    fn locate_afar(&self, hash: usize, slot: u32) -> Option<Spot<'_>> {
+        for step in 1..self.len() {
+            if self.bucket(hash, step - 1).passed() == 0 {
+                break;
+            }
+            let bucket = self.bucket(hash, step);
+            if let Some(place) = bucket.place_of(tag(hash), slot) {
+                return Some(Spot {
+                    bucket,
+                    place,
+                    passed: Some((self, hash, step)),
+                });
+            }
+        }
+        None
     }
 
     /// Moves the buckets of `old` that are next, `moved` of which have been; returns how many have
@@ -365,8 +375,8 @@ mod tests {
         slots.iter().for_each(|&slot| table.insert(home, slot));
         assert_eq!(found(&table, home), slots);
         for &slot in &slots {
-            assert!(table.remove(home, slot));
-            assert!(!table.remove(home, slot));
+            table.locate(home, slot).expect("there").clear();
+            assert!(table.locate(home, slot).is_none());
             assert_eq!(found(&table, home), (slot + 1..=30).collect::<Vec<_>>());
         }
         assert!(table.buckets.iter().all(|bucket| bucket.own(1) == 0));

@@ -80,9 +80,9 @@ use core::num::NonZeroU32;
 
 use self::entries::Entries;
 pub use self::hazards::Hazards;
-use self::index::{First, Table};
+use self::index::{First, Spot, Table};
 use self::writer::Books;
-pub use self::writer::{Garbage, Taken, Writer};
+pub use self::writer::{Garbage, Occupied, Taken, Writer};
 use crate::map::reclaim::Shown;
 use crate::sync::atomic::{
     AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::SeqCst,
@@ -265,6 +265,25 @@ impl<K, V> Shared<K, V> {
             slot,
             _shown: shown,
         })
+    }
+
+    /// Where the index has the entry in a slot, to who writes: none if it is not in the index.
+    #[inline(always)]
+    fn locate(&self, hash: usize, slot: Slot) -> Option<Spot<'_>> {
+        // SAFETY: tables stay until the map goes.
+        let table = unsafe { &*self.present() };
+        let spot = table.locate(hash, slot.number());
+        if spot.is_none() {
+            return self.locate_in_previous(table, hash, slot);
+        }
+        spot
+    }
+
+    #[cold]
+    fn locate_in_previous(&self, table: &Table, hash: usize, slot: Slot) -> Option<Spot<'_>> {
+        // SAFETY: null, or a table that stays until the map goes.
+        let previous = unsafe { table.previous.load(Relaxed).as_ref() };
+        previous?.locate(hash, slot.number())
     }
 
     /// The present table, to who writes or drops them.

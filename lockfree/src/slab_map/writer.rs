@@ -2,10 +2,11 @@
 //!
 //! Invariants: a slot is *live* (its number is in the index, its entry is whole), *taken* (a [`Taken`]
 //! says so, its entry is whole), *retired* (its entry is whole, readers may have it) or *free* (no
-//! entry, no reader). There is one writer for a map, so what it knows of the slots is so until it does
-//! something.
+//! entry, no reader). So what the index names can be read, and all that are not free are whole. There
+//! is one writer for a map, so what it knows of the slots is so until it does something.
 
 use alloc::boxed::Box;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 use core::mem::{self, needs_drop};
@@ -13,7 +14,7 @@ use core::ptr;
 
 use super::entries::Entries;
 use super::hazards::Note;
-use super::index::{First, Table};
+use super::index::{First, Spot, Table};
 use super::{Pair, Shared, Slot};
 use crate::map::prefetch;
 use crate::map::reclaim::drop_all;
@@ -49,8 +50,6 @@ pub(super) struct Books {
     len: usize,
     free: Vec<u32>,
     retired: Vec<u32>,
-    /// A bit for each slot.
-    live: Vec<u64>,
     /// Slots that were ever used, and number 0, which stands for none.
     used: u32,
     /// Those that were retired before the note, and those that were shown when that was looked at.
@@ -79,30 +78,41 @@ impl Drop for Former {
 }
 
 impl Books {
-    #[inline]
-    fn is_live(&self, slot: u32) -> bool {
-        let word = self.live.get(slot as usize / 64);
-        word.is_some_and(|word| word >> (slot % 64) & 1 == 1)
-    }
-
-    #[inline]
-    fn set_live(&mut self, slot: u32, live: bool) {
-        let bit = 1 << (slot % 64);
-        let word = &mut self.live[slot as usize / 64];
-        *word = if live { *word | bit } else { *word & !bit };
-        self.len = if live { self.len + 1 } else { self.len - 1 };
-    }
-
     /// How many wait until they are looked at.
     fn batch(&self) -> usize {
         let least = self.len.clamp(BATCH_LEAST, BATCH_MIN);
         (self.len / BATCH_PART).clamp(least, BATCH_MAX)
     }
 
-    /// The slots that are live or retired.
+    /// Writes an entry to a free slot.
+    #[inline(always)]
+    fn fill<T>(&mut self, entries: &Entries<T>, entry: T) -> Slot {
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => self.another(entries),
+        };
+        // SAFETY: free, and only this writer takes free slots.
+        unsafe { entries.at(slot).write(entry) };
+        Slot::of(slot).expect("number 0 is never given out")
+    }
+
+    /// A slot that was never used.
+    #[cold]
+    fn another<T>(&mut self, entries: &Entries<T>) -> u32 {
+        let slot = self.used;
+        let used = slot.checked_add(1).expect("fewer than 2^32 entries");
+        entries.add(slot);
+        self.used = used;
+        slot
+    }
+
+    /// The slots that are not free.
     fn whole(&self) -> impl Iterator<Item = u32> {
-        let live = (0..self.used.max(1)).filter(|&slot| self.is_live(slot));
-        live.chain(self.noted.iter().chain(&self.retired).copied())
+        let mut free = vec![false; self.used as usize];
+        self.free
+            .iter()
+            .for_each(|&slot| free[slot as usize] = true);
+        (1..self.used).filter(move |&slot| !free[slot as usize])
     }
 
     /// Drops all entries of a map that nobody uses any more.
@@ -115,7 +125,7 @@ impl Books {
 }
 
 /// An entry that was taken out of a map, and that readers may have. If this is dropped without being
-/// [retired](Writer::retire), the entry stays in memory for good.
+/// [retired](Writer::retire), the entry stays in memory until the map goes.
 #[must_use = "to be retired"]
 pub struct Taken<K, V> {
     slot: u32,
@@ -152,6 +162,43 @@ impl<K, V> Default for Garbage<K, V> {
     }
 }
 
+/// An entry of a map that its writer may take out.
+#[must_use = "to look at the entry, or to take it out"]
+pub struct Occupied<'w, K, V> {
+    spot: Spot<'w>,
+    slot: Slot,
+    books: &'w mut Books,
+    shared: &'w Arc<Shared<K, V>>,
+}
+
+impl<K, V> Occupied<'_, K, V> {
+    /// The value.
+    #[inline(always)]
+    #[must_use]
+    pub fn value(&self) -> &V {
+        // SAFETY: the index names it, until this is used up.
+        unsafe { &(*self.shared.entries.at(self.slot.number())).value }
+    }
+
+    /// Takes the entry out and retires it.
+    #[inline(always)]
+    pub fn remove(self) {
+        self.spot.clear();
+        self.books.len -= 1;
+        self.books.retired.push(self.slot.number());
+    }
+
+    /// Takes the entry out.
+    pub fn take(self) -> Taken<K, V> {
+        self.spot.clear();
+        self.books.len -= 1;
+        Taken {
+            slot: self.slot.number(),
+            shared: self.shared.clone(),
+        }
+    }
+}
+
 impl<K, V> Writer<K, V> {
     pub(super) fn new(shared: Arc<Shared<K, V>>) -> Self {
         let books = Books {
@@ -179,7 +226,8 @@ impl<K, V> Writer<K, V> {
     pub fn find(&self, hash: usize, mut is: impl FnMut(&K, &V) -> bool) -> Option<Slot> {
         let mut look = |place: &AtomicU32| {
             let slot = Slot::of(place.load(Relaxed))?;
-            let (key, value) = self.get(slot)?;
+            // SAFETY: the index names it, until this writer is changed.
+            let Pair { key, value } = unsafe { &*self.shared.entries.at(slot.number()) };
             is(key, value).then_some(slot)
         };
         let previous = self.previous();
@@ -189,15 +237,14 @@ impl<K, V> Writer<K, V> {
         }
     }
 
-    /// The entry in a slot, if there is one.
+    /// The entry with this hash in a slot, if there is one.
     #[must_use]
     #[inline]
-    pub fn get(&self, slot: Slot) -> Option<(&K, &V)> {
-        self.books.is_live(slot.number()).then(|| {
-            // SAFETY: live, until this writer is changed.
-            let Pair { key, value } = unsafe { &*self.shared.entries.at(slot.number()) };
-            (key, value)
-        })
+    pub fn get(&self, hash: usize, slot: Slot) -> Option<(&K, &V)> {
+        self.shared.locate(hash, slot)?;
+        // SAFETY: the index names it, until this writer is changed.
+        let Pair { key, value } = unsafe { &*self.shared.entries.at(slot.number()) };
+        Some((key, value))
     }
 
     /// The slot that the next entry will be in, unless entries are collected before: for who keeps
@@ -213,7 +260,7 @@ impl<K, V> Writer<K, V> {
 
     #[cold]
     fn another_free(&mut self) -> u32 {
-        let slot = self.another();
+        let slot = self.books.another(&self.shared.entries);
         self.books.free.push(slot);
         slot
     }
@@ -235,13 +282,14 @@ impl<K, V> Writer<K, V> {
         hash_of: impl Fn(&K, &V) -> usize,
     ) -> Slot {
         self.grow(hash_of);
-        let slot = self.fill(key, value);
+        let slot = (self.books).fill(&self.shared.entries, Pair { key, value });
         self.table().insert(hash, slot.number());
+        self.books.len += 1;
         slot
     }
 
     /// Puts an entry in the place of the one in `slot`, which has the same key; none, and nothing is
-    /// changed, if there is no entry in it.
+    /// changed, if there is no entry with this hash in it.
     pub fn replace(
         &mut self,
         hash: usize,
@@ -261,19 +309,28 @@ impl<K, V> Writer<K, V> {
         Some(by)
     }
 
-    /// Takes the entry in `slot` out, if there is one.
-    pub fn take(&mut self, hash: usize, slot: Slot) -> Option<Taken<K, V>> {
-        self.unlink(hash, slot).then(|| self.taken(slot))
+    /// The entry with this hash in `slot`, to take it out; none if there is none.
+    #[inline(always)]
+    pub fn occupied(&mut self, hash: usize, slot: Slot) -> Option<Occupied<'_, K, V>> {
+        let Self { books, shared } = self;
+        let spot = shared.locate(hash, slot)?;
+        Some(Occupied {
+            spot,
+            slot,
+            books,
+            shared,
+        })
     }
 
-    /// Takes the entry in `slot` out and retires it; false if there is none.
+    /// Takes the entry with this hash in `slot` out, if there is one.
+    pub fn take(&mut self, hash: usize, slot: Slot) -> Option<Taken<K, V>> {
+        self.occupied(hash, slot).map(Occupied::take)
+    }
+
+    /// Takes the entry with this hash in `slot` out and retires it; false if there is none.
     #[inline]
     pub fn remove(&mut self, hash: usize, slot: Slot) -> bool {
-        let removed = self.unlink(hash, slot);
-        if removed {
-            self.books.retired.push(slot.number());
-        }
-        removed
+        self.occupied(hash, slot).map(Occupied::remove).is_some()
     }
 
     /// Lets an entry's slot be used again, when nobody reads it any more.
@@ -378,67 +435,13 @@ impl<K, V> Writer<K, V> {
         unsafe { self.table().previous.load(Relaxed).as_ref() }
     }
 
-    /// Writes an entry to a free slot, which counts as live then.
-    #[inline]
-    fn fill(&mut self, key: K, value: V) -> Slot {
-        let slot = match self.books.free.pop() {
-            Some(slot) => slot,
-            None => self.another(),
-        };
-        let books = &mut self.books;
-        // SAFETY: free, and only this writer takes free slots.
-        unsafe { self.shared.entries.at(slot).write(Pair { key, value }) };
-        books.set_live(slot, true);
-        Slot::of(slot).expect("number 0 is never given out")
-    }
-
-    /// A slot that was never used.
-    #[cold]
-    fn another(&mut self) -> u32 {
-        let books = &mut self.books;
-        let slot = books.used;
-        books.used = slot.checked_add(1).expect("fewer than 2^32 entries");
-        self.shared.entries.add(slot);
-        books.live.resize(slot as usize / 64 + 1, 0);
-        slot
-    }
-
     /// Puts a new entry in the place of a live slot; none if it is not live.
     #[inline(always)]
     fn relink(&mut self, hash: usize, slot: Slot, key: K, value: V) -> Option<Slot> {
-        if !self.books.is_live(slot.number()) {
-            return None;
-        }
-        let by = self.fill(key, value);
-        let replace = |table: &Table| table.replace(hash, slot.number(), by.number());
-        if !replace(self.table()) && !self.previous().is_some_and(replace) {
-            self.books.set_live(by.number(), false);
-            self.books.retired.push(by.number());
-            panic!("the hash of another key");
-        }
-        self.books.set_live(slot.number(), false);
+        let spot = self.shared.locate(hash, slot)?;
+        let by = self.books.fill(&self.shared.entries, Pair { key, value });
+        spot.replace(by.number());
         Some(by)
-    }
-
-    /// Takes a live slot out of the index; false if it is not live.
-    #[inline(always)]
-    fn unlink(&mut self, hash: usize, slot: Slot) -> bool {
-        let number = slot.number();
-        let live = self.books.is_live(number);
-        if live {
-            if !self.table().remove(hash, number) {
-                self.unlink_from_previous(hash, slot);
-            }
-            self.books.set_live(number, false);
-        }
-        live
-    }
-
-    #[cold]
-    fn unlink_from_previous(&self, hash: usize, slot: Slot) {
-        let previous = self.previous();
-        let removed = previous.is_some_and(|table| table.remove(hash, slot.number()));
-        assert!(removed, "the hash of another key");
     }
 
     /// The entry has left the index.
@@ -476,8 +479,8 @@ impl<K, V> Writer<K, V> {
         // SAFETY: not null, and tables stay until the map goes.
         let previous = unsafe { &*previous };
         let hash_of = |slot| {
-            let entry = Slot::of(slot).and_then(|slot| self.get(slot));
-            let (key, value) = entry.expect("the index names entries");
+            // SAFETY: the index names it, until this writer is changed.
+            let Pair { key, value } = unsafe { &*self.shared.entries.at(slot) };
             hash_of(key, value)
         };
         let moved = (self.table()).take_from(previous, self.books.moved, hash_of);
@@ -517,5 +520,11 @@ impl<K, V> fmt::Debug for Taken<K, V> {
 impl<K, V> fmt::Debug for Garbage<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Garbage").finish_non_exhaustive()
+    }
+}
+
+impl<K, V> fmt::Debug for Occupied<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Occupied").finish_non_exhaustive()
     }
 }

@@ -27,7 +27,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         let mut state = self.shard(hash).lock();
         let state = &mut *state;
         let slot = state.entries.find(hash, |known, _| known == key);
-        let entry = slot.and_then(|slot| Some(state.entries.get(slot)?.1));
+        let entry = slot.and_then(|slot| Some(state.entries.get(hash, slot)?.1));
         let Some(entry) = entry.filter(|entry| entry.mark.is_unused()) else {
             return false;
         };
@@ -45,7 +45,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         let slot = places
             .slot(place)
             .filter(|_| places.hash(place) == hash as u64);
-        let entry = slot.and_then(|slot| Some(state.entries.get(slot)?.1));
+        let entry = slot.and_then(|slot| Some(state.entries.get(hash, slot)?.1));
         if entry.is_some_and(|entry| entry.mark.is_unused()) {
             let mut section = self.section(shard, &mut state, 0, &mut departed);
             section.take(place, Cause::Capacity);
@@ -61,7 +61,7 @@ impl<K: Hash + Eq, V> Section<'_, '_, K, V> {
         let entries = &self.state.entries;
         if let Some(slot) = entries.find(hash, |known, _| *known == key) {
             // It has expired, or nobody would have loaded it: what comes is not the same entry again.
-            let place = entries.get(slot)?.1.place;
+            let place = entries.get(hash, slot)?.1.place;
             self.take(place, Cause::Expired);
         }
         self.last = None;
