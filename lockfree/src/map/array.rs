@@ -21,8 +21,10 @@ const INDEX_BITS: u32 = if MODELLED {
 } else if usize::BITS == 64 {
     40
 } else {
-    24
+    23
 };
+// All buckets may be in the first segment, and an allocation has less than half of the addresses.
+const _: () = assert!(INDEX_BITS + size_of::<Bucket>().ilog2() < usize::BITS - 1);
 
 /// Buckets 0, 1, 2 and so on, as far as [`Array::add`] has been called.
 pub(super) struct Array {

@@ -19,7 +19,7 @@ use super::Map;
 use super::bucket::Bucket;
 use super::layout::{Entry, Find, Layout};
 use super::prefetch::{prefetch, prefetch_second};
-use super::search::Search;
+use super::search::{Glance, Search};
 use super::table::{Spot, Table};
 
 /// How many keys go together: more than a core can wait for at a time.
@@ -37,35 +37,49 @@ impl<K, V, S: BuildHasher, L: Layout<K, V>> Map<K, V, S, L> {
     /// the same time; where entries are in boxes, for these as well. This is not one look at the map:
     /// each key is looked up by itself.
     #[inline]
-    pub fn get_many<Q>(&self, keys: &[Q], mut f: impl FnMut(usize, Option<&V>))
+    pub fn get_many<Q>(&self, keys: &[Q], f: impl FnMut(usize, Option<&V>))
+    where
+        L: Find<K, Q>,
+    {
+        if self.table.is_small() {
+            self.get_groups::<Q, true>(keys, f);
+        } else {
+            self.get_groups::<Q, false>(keys, f);
+        }
+    }
+
+    /// The same where the table is `SMALL`, or is not: asked once, not for each key.
+    #[inline(always)]
+    fn get_groups<Q, const SMALL: bool>(&self, keys: &[Q], mut f: impl FnMut(usize, Option<&V>))
     where
         L: Find<K, Q>,
     {
         for (number, group) in keys.chunks(GROUP).enumerate() {
             let f = |place, value: Option<&V>| f(number * GROUP + place, value);
-            self.get_group(group, f);
+            self.get_group::<Q, SMALL>(group, f);
         }
     }
 
     /// At most [`GROUP`] keys.
     #[inline(always)]
-    fn get_group<Q>(&self, keys: &[Q], mut f: impl FnMut(usize, Option<&V>))
+    fn get_group<Q, const SMALL: bool>(&self, keys: &[Q], mut f: impl FnMut(usize, Option<&V>))
     where
         L: Find<K, Q>,
     {
-        let is_small = self.table.is_small();
         let mut hashes: Room<usize> = [const { MaybeUninit::uninit() }; GROUP];
         let mut homes: Room<&Bucket> = [const { MaybeUninit::uninit() }; GROUP];
         let reach = self.table.reach();
         let (hashes, homes) = match reach.even() {
-            Some(even) => self.ask(keys, |hash| even.home(hash), &mut hashes, &mut homes),
-            None => self.ask(keys, |hash| reach.home(hash), &mut hashes, &mut homes),
+            Some(even) => {
+                self.ask::<Q, SMALL>(keys, |hash| even.home(hash), &mut hashes, &mut homes)
+            }
+            None => self.ask::<Q, SMALL>(keys, |hash| reach.home(hash), &mut hashes, &mut homes),
         };
         if L::BOXED_BYTES > 0 {
             for (home, &hash) in homes.iter().zip(hashes) {
                 self.table.prefetch_value(home, hash, L::BOXED_BYTES);
             }
-        } else if !is_small {
+        } else if !SMALL {
             for home in homes.iter().take(AHEAD) {
                 prefetch(*home, BUCKET_BYTES);
             }
@@ -74,41 +88,41 @@ impl<K, V, S: BuildHasher, L: Layout<K, V>> Map<K, V, S, L> {
             // SAFETY: a spot of the table that belongs to the domain.
             unsafe { L::hold(&self.domain, spot, |stored| L::is(stored, key)) }
         };
-        let mut answer = |place, search: Search<'_, L::Held<'_>>| match search {
-            Search::Found(_, held) => f(place, Some(held.value())),
-            Search::Absent(..) => f(place, None),
-        };
+        let depth = reach.depth();
         // A bit for each place.
         let mut unanswered: u32 = 0;
         const { assert!(GROUP <= u32::BITS as usize) };
         for (place, ((key, &hash), home)) in keys.iter().zip(hashes).zip(homes).enumerate() {
             if L::BOXED_BYTES == 0
-                && !is_small
+                && !SMALL
                 && let Some(later) = homes.get(place + AHEAD)
             {
                 prefetch(*later, BUCKET_BYTES);
             }
-            let hold = |spot: &Spot<'_>| hold(key, spot);
-            match Table::quick(home, || reach.low(hash), hash, L::word(key, hash), hold) {
-                Some(search) => answer(place, search),
-                None => {
-                    self.table.prefetch_overflow(home);
-                    unanswered |= 1 << place;
-                }
+            let (word, hold) = (L::word(key, hash), |spot: &Spot<'_>| hold(key, spot));
+            match Table::glance(home, depth, hash, word, hold) {
+                Glance::Found(held) => f(place, Some(held.value())),
+                Glance::Absent => f(place, None),
+                Glance::Unclear => unanswered |= 1 << place,
             }
         }
-        while unanswered != 0 {
-            let place = unanswered.trailing_zeros() as usize;
-            unanswered &= unanswered - 1;
-            let (key, hash) = (&keys[place], hashes[place]);
+        if !SMALL {
+            places(unanswered).for_each(|place| self.table.prefetch_overflow(homes[place]));
+        }
+        for place in places(unanswered) {
+            let (key, hash, home) = (&keys[place], hashes[place], homes[place]);
             let (word, hold) = (L::word(key, hash), |spot: &Spot<'_>| hold(key, spot));
-            answer(place, self.table.thorough(hash, word, hold));
+            let search = (self.table).search_here(home, reach.low(hash), hash, word, hold);
+            match search.unwrap_or_else(|| self.table.thorough(hash, word, hold)) {
+                Search::Found(_, held) => f(place, Some(held.value())),
+                Search::Absent(..) => f(place, None),
+            }
         }
     }
 
     /// The hashes of the keys and their home buckets, which are asked for.
     #[inline(always)]
-    fn ask<'r, 't, Q>(
+    fn ask<'r, 't, Q, const SMALL: bool>(
         &self,
         keys: &[Q],
         home: impl Fn(usize) -> &'t Bucket,
@@ -118,12 +132,11 @@ impl<K, V, S: BuildHasher, L: Layout<K, V>> Map<K, V, S, L> {
     where
         L: Find<K, Q>,
     {
-        let is_small = self.table.is_small();
         let room = hashes.iter_mut().zip(&mut *homes);
         for (key, (hash_room, home_room)) in keys.iter().zip(room) {
             let hash = L::hash(key, &self.hasher);
             let home = home(hash);
-            if is_small {
+            if SMALL {
                 prefetch(home, BUCKET_BYTES);
             } else {
                 prefetch_second(home, BUCKET_BYTES);
@@ -149,3 +162,12 @@ impl<K, V, S: BuildHasher, L: Layout<K, V>> Map<K, V, S, L> {
 
 /// Room for something of each key of a group.
 type Room<T> = [MaybeUninit<T>; GROUP];
+
+/// The positions of the bits that are set.
+fn places(mut bits: u32) -> impl Iterator<Item = usize> {
+    core::iter::from_fn(move || {
+        let place = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+        bits &= bits - 1;
+        Some(place)
+    })
+}

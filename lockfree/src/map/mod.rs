@@ -231,7 +231,7 @@ impl<K, V, L: Layout<K, V>> Map<K, V, RandomState, L> {
     /// An empty map that does not grow until it has about `capacity` entries.
     ///
     /// # Panics
-    /// If that takes more buckets than are allowed: 2^40, or 2^24 where addresses have 32 bits.
+    /// If that takes more buckets than are allowed: 2^40, or 2^23 where addresses have 32 bits.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self::with_capacity_and_hasher(capacity, RandomState::default())

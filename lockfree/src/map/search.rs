@@ -1,9 +1,9 @@
 //! Searches: see the module's introduction for the protocol.
 //!
-//! Who looks for several keys lets [`Table::first`] find the home buckets, which computes no more than
-//! addresses, asks for their memory, and only then begins with [`Table::quick`].
+//! Who looks for several keys lets [`Reach::home`] find the home buckets, which computes no more than
+//! addresses, asks for their memory, and only then begins with [`Table::glance`].
 
-use core::hint::select_unpredictable;
+use core::hint::{cold_path, select_unpredictable};
 
 use super::bucket::{Bucket, Locked};
 use super::families::Families;
@@ -93,14 +93,20 @@ impl<'t> Reach<'t> {
     /// The buckets, if their families have one each.
     #[inline(always)]
     pub(super) fn even(self) -> Option<Even<'t>> {
-        let Self {
-            table, families, ..
-        } = self;
-        (self.mask == 0).then_some(Even { table, families })
+        (self.mask == 0).then_some(self.table.even())
+    }
+
+    /// How many low bits of any hash, at least, have led to [`home`](Self::home).
+    pub(super) fn depth(self) -> u32 {
+        let depth = self.mask.trailing_ones();
+        if self.last < self.families.buckets(depth) - 1 {
+            depth - 1
+        } else {
+            depth
+        }
     }
 
     /// The low bits of this hash that led to [`home`](Self::home).
-    #[inline(always)]
     pub(super) fn low(self, hash: usize) -> usize {
         match self.mask {
             0 => 0,
@@ -132,6 +138,13 @@ impl<'t> Reach<'t> {
     }
 }
 
+/// The result of a [glance](Table::glance).
+pub(super) enum Glance<H> {
+    Found(H),
+    Absent,
+    Unclear,
+}
+
 /// What there is in one bucket.
 enum Look<'t, H> {
     Found(Spot<'t>, H),
@@ -149,7 +162,8 @@ fn look<'t, H>(
     key: usize,
     hold: &mut impl FnMut(&Spot<'_>) -> Hold<H>,
 ) -> Look<'t, H> {
-    for slot in tags.matching(tag) {
+    let mut slots = tags.matching(tag);
+    while let Some(slot) = slots.first() {
         let spot = Spot::read(seen, bucket, slot);
         if spot.key == key {
             match hold(&spot) {
@@ -158,6 +172,8 @@ fn look<'t, H>(
                 Hold::Changed => return Look::Changed,
             }
         }
+        cold_path();
+        slots = slots.others();
     }
     Look::NotHere
 }
@@ -172,17 +188,23 @@ impl Table {
     /// The home bucket of this hash, or one that it was split off, and the low bits that led there.
     #[inline(always)]
     pub(super) fn first(&self, hash: usize) -> (&Bucket, usize) {
-        let families = self.used.families;
-        if !families.are_one() && self.used.mask.load(Relaxed) == 0 {
-            let even = Even {
-                table: self,
-                families,
-            };
-            return (even.home(hash), 0);
+        // Acquire: as in `reach`.
+        let mask = self.used.mask.load(Acquire);
+        if mask == 0 {
+            return (self.even().home(hash), 0);
         }
-        let reach = self.reach();
+        let reach = self.reach_by(mask);
         let (low, index) = reach.low_and_index(hash);
         (reach.bucket(index), low)
+    }
+
+    /// The buckets where the mask is 0: the families, of which there are several, have one each.
+    #[inline(always)]
+    fn even(&self) -> Even<'_> {
+        Even {
+            table: self,
+            families: self.used.families,
+        }
     }
 
     /// Which buckets are in use.
@@ -190,7 +212,12 @@ impl Table {
     pub(super) fn reach(&self) -> Reach<'_> {
         // Acquire: then `last` is not older. An older mask alone chooses a bucket that the key's was
         // split off, perhaps in several steps.
-        let mask = self.used.mask.load(Acquire);
+        self.reach_by(self.used.mask.load(Acquire))
+    }
+
+    /// The same, when the mask was read already.
+    #[inline(always)]
+    fn reach_by(&self, mask: usize) -> Reach<'_> {
         // Acquire: the buckets, their tags and their segments are there.
         let last = self.used.last.load(Acquire);
         Reach {
@@ -205,7 +232,7 @@ impl Table {
     /// of so many bytes.
     #[inline(always)]
     pub(super) fn prefetch_value(&self, home: &Bucket, hash: usize, bytes: usize) {
-        if let Some(slot) = home.tags().matching(Tags::tag(hash)).next() {
+        if let Some(slot) = home.tags().matching(Tags::tag(hash)).first() {
             // Relaxed: nothing is read there.
             prefetch(home.pairs[slot].value.load(Relaxed), bytes);
         }
@@ -245,10 +272,59 @@ impl Table {
         mut hold: impl FnMut(&Spot<'_>) -> Hold<H>,
         then: impl FnOnce(Search<'t, H>) -> R,
     ) -> R {
-        match Self::quick(home, || low, hash, key, &mut hold) {
+        match Self::quick((home, low), hash, key, &mut hold) {
             Some(search) => then(search),
             None => then(self.thorough(hash, key, hold)),
         }
+    }
+
+    /// The search in `home` for one of many keys, as far as it takes only few steps: looks at the first pair
+    /// with the right tag and no other, and knows absent keys of buckets that are at most so
+    /// [deep](Reach::depth).
+    #[inline(always)]
+    pub(super) fn glance<H>(
+        home: &Bucket,
+        depth: u32,
+        hash: usize,
+        key: usize,
+        mut hold: impl FnMut(&Spot<'_>) -> Hold<H>,
+    ) -> Glance<H> {
+        let seen = Seen::now(home);
+        // As in `quick`, the depth matters only to who is absent.
+        let Some(slot) = seen.tags.matching(Tags::tag(hash)).first() else {
+            let is_all = seen.version.link() == 0 && seen.tags.depth() <= depth && seen.holds();
+            return if is_all {
+                Glance::Absent
+            } else {
+                Glance::Unclear
+            };
+        };
+        let spot = Spot::read(seen, home, slot);
+        if spot.key != key {
+            return Glance::Unclear;
+        }
+        match hold(&spot) {
+            Hold::Is(held) => Glance::Found(held),
+            Hold::Other | Hold::Changed => Glance::Unclear,
+        }
+    }
+
+    /// The search in the chain of `home`, where `low` bits of the hash have led; none if it was split or
+    /// changed meanwhile.
+    #[inline(always)]
+    pub(super) fn search_here<'t, H>(
+        &'t self,
+        home: &'t Bucket,
+        low: usize,
+        hash: usize,
+        key: usize,
+        mut hold: impl FnMut(&Spot<'_>) -> Hold<H>,
+    ) -> Option<Search<'t, H>> {
+        let seen = Seen::now(home);
+        if (hash ^ low) & seen.tags.mask() != 0 {
+            return None;
+        }
+        self.search_chain(seen, Tags::tag(hash), key, &mut hold)
     }
 
     /// The search where [`quick`](Self::quick) was not enough.
@@ -266,9 +342,8 @@ impl Table {
 
     /// The search in `home` alone, where `low` bits of the hash have led: nearly always that is enough.
     #[inline(always)]
-    pub(super) fn quick<'t, H>(
-        home: &'t Bucket,
-        low: impl FnOnce() -> usize,
+    fn quick<'t, H>(
+        (home, low): (&'t Bucket, usize),
         hash: usize,
         key: usize,
         mut hold: impl FnMut(&Spot<'_>) -> Hold<H>,
@@ -279,7 +354,7 @@ impl Table {
             Look::Found(spot, held) => Some(Search::Found(spot, held)),
             Look::NotHere => {
                 let is_all = seen.version.link() == 0
-                    && (hash ^ low()) & seen.tags.mask() == 0
+                    && (hash ^ low) & seen.tags.mask() == 0
                     && seen.holds();
                 is_all.then_some(Search::Absent(seen))
             }
@@ -317,6 +392,7 @@ impl Table {
     }
 
     /// One try; none if the chain has changed meanwhile.
+    #[inline(always)]
     fn search_chain<'t, H>(
         &'t self,
         seen: Seen<'t>,

@@ -2,9 +2,8 @@
 
 use super::bucket::SLOTS;
 
-/// The highest bit of every slot's tag, and the lowest.
+/// The highest bit of every slot's tag.
 const HIGHS: u64 = 0x8080_8080_8080_8080 >> (64 - 8 * SLOTS);
-const ONES: u64 = HIGHS >> 7;
 
 /// A tag (8 bits) for each slot, and the depth (8 bits).
 ///
@@ -34,7 +33,7 @@ impl Tags {
     /// The tag for a hash. Other bits choose the bucket.
     #[inline(always)]
     pub(super) const fn tag(hash: usize) -> u64 {
-        (hash >> (usize::BITS - 7)) as u64 | 0x80
+        (hash >> (usize::BITS - 8)) as u64 | 0x80
     }
 
     #[inline(always)]
@@ -89,24 +88,34 @@ impl Tags {
 
 /// A set of slots, to go through.
 #[derive(Clone, Copy)]
-pub(super) struct Slots(u64);
+pub(super) struct Slots(scan::Bits);
 
 impl Slots {
+    #[inline(always)]
     pub(super) fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// The lowest of them.
+    #[inline(always)]
+    pub(super) fn first(self) -> Option<usize> {
+        (self.0 != 0).then(|| self.0.trailing_zeros() as usize / scan::STRIDE)
+    }
+
+    /// All but the lowest of them, of which there is at least one. (A search that needs only the first
+    /// does not compute it.)
+    #[inline(always)]
+    pub(super) fn others(self) -> Self {
+        Self(self.0 & (self.0 - 1))
     }
 }
 
 impl Iterator for Slots {
     type Item = usize;
 
-    #[inline(always)]
     fn next(&mut self) -> Option<usize> {
-        if self.0 == 0 {
-            return None;
-        }
-        let slot = self.0.trailing_zeros() as usize / scan::STRIDE;
-        self.0 &= self.0 - 1;
+        let slot = self.first()?;
+        *self = self.others();
         Some(slot)
     }
 }
@@ -115,37 +124,50 @@ impl Iterator for Slots {
 /// slot, [`STRIDE`](scan::STRIDE) apart.
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 mod scan {
-    use core::arch::x86_64::{_mm_cmpeq_epi8, _mm_cvtsi64_si128, _mm_movemask_epi8};
+    use core::arch::x86_64::{
+        __m128i, _mm_cmpeq_epi8, _mm_cvtsi32_si128, _mm_cvtsi64_si128, _mm_movemask_epi8,
+        _mm_shufflelo_epi16, _mm_unpacklo_epi8,
+    };
 
-    use super::{ONES, SLOTS};
+    use super::SLOTS;
 
     pub(super) const STRIDE: usize = 1;
-    const ALL: u64 = (1 << SLOTS) - 1;
+    pub(super) type Bits = u64;
 
+    const ALL: Bits = (1 << SLOTS) - 1;
+
+    /// A word's bytes, and nothing above.
     #[inline]
     #[target_feature(enable = "sse2")]
-    fn equal_bytes(tags: u64, tag: u64) -> u64 {
-        // A multiplication, for an instruction that repeats a byte came later.
-        let wanted = _mm_cvtsi64_si128((tag * ONES) as i64);
-        let same = _mm_cmpeq_epi8(_mm_cvtsi64_si128(tags as i64), wanted);
-        _mm_movemask_epi8(same) as u64 & ALL
+    fn bytes(word: u64) -> __m128i {
+        _mm_cvtsi64_si128(word as i64)
     }
 
     #[inline]
     #[target_feature(enable = "sse2")]
-    fn high_bits(tags: u64) -> u64 {
-        _mm_movemask_epi8(_mm_cvtsi64_si128(tags as i64)) as u64 & ALL
+    fn equal_bytes(tags: u64, tag: u64) -> Bits {
+        // Twice, then eight times: an instruction that repeats a byte came later.
+        let tag = _mm_cvtsi32_si128(tag as i32);
+        let wanted = _mm_shufflelo_epi16::<0>(_mm_unpacklo_epi8(tag, tag));
+        let same = _mm_cmpeq_epi8(bytes(tags), wanted);
+        _mm_movemask_epi8(same) as Bits & ALL
+    }
+
+    #[inline]
+    #[target_feature(enable = "sse2")]
+    fn high_bits(tags: u64) -> Bits {
+        _mm_movemask_epi8(bytes(tags)) as Bits & ALL
     }
 
     #[inline(always)]
-    pub(super) fn equal(tags: u64, tag: u64) -> u64 {
+    pub(super) fn equal(tags: u64, tag: u64) -> Bits {
         // SAFETY: this module is compiled only for targets that have the instructions.
         unsafe { equal_bytes(tags, tag) }
     }
 
     /// The tags whose highest bit is set.
     #[inline(always)]
-    pub(super) fn high(tags: u64) -> u64 {
+    pub(super) fn high(tags: u64) -> Bits {
         // SAFETY: as above.
         unsafe { high_bits(tags) }
     }
@@ -154,12 +176,17 @@ mod scan {
 /// The same by arithmetic.
 #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
 mod scan {
-    use super::{HIGHS, ONES};
+    use super::HIGHS;
 
     pub(super) const STRIDE: usize = 8;
+    /// The highest bits of the slots' bytes.
+    pub(super) type Bits = u64;
+
+    /// The lowest bit of every tag.
+    const ONES: u64 = HIGHS >> 7;
 
     #[inline(always)]
-    pub(super) const fn equal(tags: u64, tag: u64) -> u64 {
+    pub(super) const fn equal(tags: u64, tag: u64) -> Bits {
         // A byte that is 0 borrows from its highest bit; so may one that is 1, after a byte that is
         // 0. Those of free slots have their highest bit set in `differs`.
         let differs = tags ^ (tag * ONES);
@@ -168,7 +195,7 @@ mod scan {
 
     /// The tags whose highest bit is set.
     #[inline(always)]
-    pub(super) const fn high(tags: u64) -> u64 {
+    pub(super) const fn high(tags: u64) -> Bits {
         tags & HIGHS
     }
 }

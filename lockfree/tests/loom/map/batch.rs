@@ -35,6 +35,18 @@ fn keys_of_a_batch_that_stay_are_found_while_their_bucket_is_split() {
 }
 
 #[test]
+fn a_key_of_a_batch_is_found_while_it_leaves_an_empty_bucket() {
+    check(3, || {
+        let map = words([2, 1]);
+        both(
+            &map,
+            |map| assert_eq!(map.insert(3, 3), None),
+            |map| assert_eq!(pair(map, [2, 0]), [Some(2), None]),
+        );
+    });
+}
+
+#[test]
 fn a_key_of_a_batch_is_found_while_the_table_doubles() {
     check(2, || {
         let map = words([2]);
