@@ -290,3 +290,46 @@ fn keys_that_stay_are_found_by_all_beside_a_writer() {
         writing.store(false, SeqCst);
     });
 }
+
+/// Live, collected, taken, retired and reused slots, and a destructor that panics.
+#[test]
+fn each_entry_is_dropped_once_whatever_became_of_its_slot() {
+    struct Counted(Arc<AtomicUsize>, bool);
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, SeqCst);
+            assert!(!self.1, "by design");
+        }
+    }
+    let alive = Arc::new(AtomicUsize::new(0));
+    let new = |panics| {
+        alive.fetch_add(1, SeqCst);
+        Counted(Arc::clone(&alive), panics)
+    };
+    let (mut writer, reader) = slab_map(&Hazards::new());
+    for key in 0..300 {
+        writer.insert(hash(key), key, new(key == 150), hash_of);
+    }
+    for key in (0..300).filter(|key| key % 3 == 1) {
+        let slot = slot(&writer, key).unwrap();
+        writer.remove(hash(key), slot);
+    }
+    drop(writer.collect_all());
+    assert_eq!(alive.load(SeqCst), 200);
+    for key in (0..300).step_by(30) {
+        let slot = slot(&writer, key).unwrap();
+        drop(writer.take(hash(key), slot));
+    }
+    for key in (6..300).step_by(30) {
+        let slot = slot(&writer, key).unwrap();
+        let taken = writer.take(hash(key), slot).unwrap();
+        writer.retire(taken);
+    }
+    for key in 400..430 {
+        writer.insert(hash(key), key, new(false), hash_of);
+    }
+    assert_eq!(alive.load(SeqCst), 230);
+    let dropped = catch_unwind(AssertUnwindSafe(move || drop((writer, reader))));
+    assert!(dropped.is_err());
+    assert_eq!(alive.load(SeqCst), 0);
+}

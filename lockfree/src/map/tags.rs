@@ -123,7 +123,13 @@ impl Iterator for Slots {
 /// Comparison of all tags at once, by the processor's instruction for it. The result has a bit for each
 /// slot, [`STRIDE`](scan::STRIDE) apart.
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-mod scan {
+use self::sse2 as scan;
+
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
+use self::portable as scan;
+
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+mod sse2 {
     use core::arch::x86_64::{
         __m128i, _mm_cmpeq_epi8, _mm_cvtsi32_si128, _mm_cvtsi64_si128, _mm_movemask_epi8,
         _mm_shufflelo_epi16, _mm_unpacklo_epi8,
@@ -174,8 +180,9 @@ mod scan {
 }
 
 /// The same by arithmetic.
-#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
-mod scan {
+#[cfg(any(test, not(all(target_arch = "x86_64", target_feature = "sse2"))))]
+#[cfg_attr(test, allow(dead_code, reason = "the tests compare what both have"))]
+mod portable {
     use super::HIGHS;
 
     pub(super) const STRIDE: usize = 8;
@@ -202,6 +209,8 @@ mod scan {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::{SLOTS, Tags};
 
     #[test]
@@ -223,6 +232,44 @@ mod tests {
                     assert_eq!(tags.free(), Some(free));
                     assert_eq!(tags.depth(), 3);
                 }
+            }
+        }
+    }
+
+    /// Both ways of comparing, where there are two, against a look at each slot.
+    #[test]
+    fn arithmetic_finds_what_the_instruction_does_and_what_else_it_finds_comes_after() {
+        let mut random = fastrand::Rng::with_seed(1);
+        for _ in 0..if cfg!(miri) { 1_000 } else { 100_000 } {
+            let tag = 0x80 | random.u64(..0x80);
+            let mut tags = Tags::empty(random.u32(..64));
+            for slot in 0..SLOTS {
+                match random.u8(..4) {
+                    0 => {}
+                    1 => tags = tags.with(slot, tag),
+                    2 => tags = tags.with(slot, tag ^ 1),
+                    _ => tags = tags.with(slot, 0x80 | random.u64(..0x80)),
+                }
+            }
+            let is_equal = |slot: &usize| tags.of(*slot) == tag;
+            let wanted: Vec<usize> = (0..SLOTS).filter(is_equal).collect();
+            let of = |bits: u64, stride: usize| -> Vec<usize> {
+                let bit = |slot: usize| bits >> (slot * stride + stride - 1) & 1 == 1;
+                (0..SLOTS).filter(|slot| bit(*slot)).collect()
+            };
+            let found = of(
+                super::portable::equal(tags.word(), tag),
+                super::portable::STRIDE,
+            );
+            assert_eq!(found.first(), wanted.first());
+            assert!(wanted.iter().all(|slot| found.contains(slot)));
+            assert!(found.iter().all(|slot| tags.of(*slot) != 0));
+            #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+            {
+                use super::{portable, sse2};
+                assert_eq!(of(sse2::equal(tags.word(), tag), sse2::STRIDE), wanted);
+                let high = of(sse2::high(tags.word()), sse2::STRIDE);
+                assert_eq!(high, of(portable::high(tags.word()), portable::STRIDE));
             }
         }
     }

@@ -298,7 +298,7 @@ impl<K, V> Drop for Shared<K, V> {
         let books = self.left.with_mut(|left| unsafe { (*left).take() });
         // SAFETY: came from a box and is not replaced any more.
         drop(unsafe { Box::from_raw(self.present()) });
-        if let Some(books) = books {
+        if let Some(mut books) = books {
             books.drop_all(&self.entries);
         }
     }

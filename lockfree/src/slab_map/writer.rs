@@ -1,12 +1,12 @@
-//! The writer's end, and the books it keeps: which slots have entries, wait, or are free.
+//! The writer's end, and the books it keeps: which slots wait and which are free.
 //!
-//! Invariants: a slot is *live* (its number is in the index, its entry is whole), *taken* (a [`Taken`]
-//! says so, its entry is whole), *retired* (its entry is whole, readers may have it) or *free* (no
-//! entry, no reader). So what the index names can be read, and all that are not free are whole. There
-//! is one writer for a map, so what it knows of the slots is so until it does something.
+//! Invariants: a slot is *live* (its number is in the index, its entry is whole), *taken* (it has left
+//! the index and is not retired: a [`Taken`] says so, unless that was dropped; its entry is whole),
+//! *retired* (its entry is whole, readers may have it) or *free* (no entry, no reader). So what the
+//! index names can be read, and all that are not free are whole. There is one writer for a map, so
+//! what it knows of the slots is so until it does something.
 
 use alloc::boxed::Box;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 use core::mem::{self, needs_drop};
@@ -106,18 +106,16 @@ impl Books {
         slot
     }
 
-    /// The slots that are not free.
-    fn whole(&self) -> impl Iterator<Item = u32> {
-        let mut free = vec![false; self.used as usize];
-        self.free
-            .iter()
-            .for_each(|&slot| free[slot as usize] = true);
-        (1..self.used).filter(move |&slot| !free[slot as usize])
-    }
-
     /// Drops all entries of a map that nobody uses any more.
-    pub(super) fn drop_all<T>(&self, entries: &Entries<T>) {
-        drop_all(self.whole(), |slot| {
+    pub(super) fn drop_all<T>(&mut self, entries: &Entries<T>) {
+        if !needs_drop::<T>() {
+            return;
+        }
+        self.free.sort_unstable();
+        let mut free = self.free.iter().copied().peekable();
+        // The slots that are not free.
+        let whole = (1..self.used).filter(|slot| free.next_if_eq(slot).is_none());
+        drop_all(whole, |slot| {
             // SAFETY: it has an entry, and is named once.
             unsafe { ptr::drop_in_place(entries.at(slot)) };
         });
@@ -435,7 +433,7 @@ impl<K, V> Writer<K, V> {
         unsafe { self.table().previous.load(Relaxed).as_ref() }
     }
 
-    /// Puts a new entry in the place of a live slot; none if it is not live.
+    /// Puts a new entry in the place of a live slot; none if the index does not have it under this hash.
     #[inline(always)]
     fn relink(&mut self, hash: usize, slot: Slot, key: K, value: V) -> Option<Slot> {
         let spot = self.shared.locate(hash, slot)?;
