@@ -41,9 +41,8 @@ pub(crate) struct Clock {
     objects: u64,
     /// Ticks per access, in 2^-32.
     rate: u64,
-    /// Ticks at `from`, in 2^-32.
+    /// Ticks when there was no access yet, in 2^-32.
     base: u64,
-    from: u64,
 }
 
 impl Clock {
@@ -52,7 +51,6 @@ impl Clock {
             objects: 0,
             rate: 0,
             base: 0,
-            from: 0,
         };
         clock.set_objects(objects, 0);
         clock
@@ -60,10 +58,10 @@ impl Clock {
 
     /// From now on the cache holds `objects`.
     pub(crate) fn set_objects(&mut self, objects: usize, now: u64) {
-        self.base = self.scaled(now);
-        self.from = now;
+        let present = self.scaled(now);
         self.objects = (objects as u64).max(1);
         self.rate = ((u64::from(TICKS) << 32) / self.objects).max(1);
+        self.base = present.wrapping_sub(now.wrapping_mul(self.rate));
     }
 
     pub(crate) fn objects(&self) -> u64 {
@@ -78,8 +76,7 @@ impl Clock {
     /// Exact in the bits that a tick keeps, whatever overflows above them.
     #[inline]
     fn scaled(&self, now: u64) -> u64 {
-        let passed = now.wrapping_sub(self.from);
-        self.base.wrapping_add(passed.wrapping_mul(self.rate))
+        self.base.wrapping_add(now.wrapping_mul(self.rate))
     }
 }
 

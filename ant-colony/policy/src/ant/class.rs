@@ -144,12 +144,13 @@ impl Class {
     ) -> Self {
         let (count, progress) = self.counted(detail, luck);
         let counted = (count << 3 | progress << Self::ROW_BITS) as u16;
-        let (latest, earlier) = (interval(age), self.interval() as u16);
-        let special = match (detail, self.count()) {
-            (Detail::Lean, 0) => latest,
-            (Detail::Lean, _) => (latest + earlier) / 2,
-            (Detail::Full, 0) => latest | context(strangers) << 6 | 3 << 8,
-            (Detail::Full, _) => latest | context(strangers) << 6 | (earlier / 2) << 8,
+        let latest = interval(age);
+        let first = 0_u16.wrapping_sub(u16::from(self.count() == 0));
+        let choose = |of_first: u16, other: u16| of_first & first | other & !first;
+        let earlier = self.interval() as u16;
+        let special = match detail {
+            Detail::Lean => (latest + choose(latest, earlier)) / 2,
+            Detail::Full => latest | context(strangers) << 6 | choose(3, earlier / 2) << 8,
         };
         Self(counted | special)
     }
@@ -158,17 +159,14 @@ impl Class {
     /// the progress has too few bits to count it out, only some accesses make any.
     fn counted(self, detail: Detail, luck: impl FnOnce() -> u64) -> (u32, u32) {
         let count = self.count();
-        if count + 1 == detail.levels() {
-            return (count, 0);
-        }
-        let skipped = count.saturating_sub(Self::PROGRESS_BITS);
+        let last = count + 1 == detail.levels();
+        let skipped = count.saturating_sub(Self::PROGRESS_BITS) * u32::from(!last);
         let counts = skipped == 0 || luck() & ((1 << skipped) - 1) == 0;
         let progress = self.progress() + u32::from(counts);
-        if progress >> (count - skipped) == 0 {
-            (count, progress)
-        } else {
-            (count + 1, 0)
-        }
+        // Arithmetic, because a branch could not be foreseen.
+        let complete = progress >> (count - skipped) != 0;
+        let goes_on = u32::from(!complete & !last);
+        (count + u32::from(complete & !last), progress * goes_on)
     }
 
     /// Progress in the middle of the level: of an object of which no more than the class is known.
@@ -183,21 +181,16 @@ impl Class {
 }
 
 const fn context(strangers: u32) -> u16 {
-    match strangers {
-        0..=1 => 0,
-        2..=5 => 1,
-        _ => 2,
-    }
+    // Arithmetic, because a branch could not be foreseen.
+    (strangers > 1) as u16 + (strangers > 5) as u16
 }
 
 /// From below 1/16 of the cache, by octaves from a quarter of it on, to beyond four times the
 /// cache.
 fn interval(age: u32) -> u16 {
     const WINDOW: u32 = TICKS / 16;
-    match age {
-        0..WINDOW => 0,
-        _ => (age / WINDOW).ilog2().clamp(1, INTERVALS - 1) as u16,
-    }
+    let octave = ((age / WINDOW) | 1).ilog2().clamp(1, INTERVALS - 1) as u16;
+    octave * u16::from(age >= WINDOW)
 }
 
 #[cfg(test)]

@@ -17,7 +17,6 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::GROUP;
 use super::age::{BUCKETS, TICKS, bucket};
 use super::class::{Class, Detail};
 use super::prior;
@@ -28,7 +27,7 @@ const ONE: u32 = 256;
 /// A curve is built again when one event in so many is new,
 const NEWS_SHARE: u64 = 8;
 /// and at the latest in so many rounds.
-const NEWS_TURNS: u8 = 8;
+const NEWS_TURNS: u8 = 16;
 /// How far the height of the prior follows what was seen.
 const FOLLOWED: (f32, f32) = (0.1, 10.0);
 
@@ -145,7 +144,7 @@ impl Curves {
 
     /// What objects at each of these places earn.
     #[inline]
-    pub(crate) fn ranks(&self, places: &[u32; GROUP]) -> [u32; GROUP] {
+    pub(crate) fn ranks<const N: usize>(&self, places: &[u32; N]) -> [u32; N] {
         const LEAN: usize = Detail::Lean.rows() * BUCKETS;
         const FULL: usize = Detail::Full.rows() * BUCKETS;
         if let Some(table) = self.ranks.first_chunk::<FULL>() {
@@ -153,7 +152,7 @@ impl Curves {
         } else if let Some(table) = self.ranks.first_chunk::<LEAN>() {
             ranks_of(table, places)
         } else {
-            [0; GROUP]
+            [0; N]
         }
     }
 
@@ -253,10 +252,10 @@ fn places(row: usize) -> core::ops::Range<usize> {
 
 /// Where the length is known, nothing is checked for each.
 #[inline]
-fn ranks_of<const N: usize>(table: &[Rank; N], places: &[u32; GROUP]) -> [u32; GROUP] {
-    let mut ranks = [0; GROUP];
+fn ranks_of<const N: usize, const LEN: usize>(table: &[Rank; LEN], places: &[u32; N]) -> [u32; N] {
+    let mut ranks = [0; N];
     for (i, &place) in places.iter().enumerate() {
-        ranks[i] = u32::from(table[place as usize % N].get());
+        ranks[i] = u32::from(table[place as usize % LEN].get());
     }
     ranks
 }

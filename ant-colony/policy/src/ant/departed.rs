@@ -1,7 +1,7 @@
 //! The memory of departed objects: when they were last asked for and what class they had.
 //!
 //! A table of four-byte entries in buckets of eight: twelve bits of the hash, the class and a
-//! coarse time. A full bucket gives up the entry whose return is worth least, so that objects that
+//! coarse time. A full bucket, or one half of it in lean detail, gives up the entry whose return is worth least, so that objects that
 //! nobody waits for make room for those that may come back. Hashes are not verified: one stranger
 //! in 500 is taken for an object that was there, and gets its class.
 
@@ -11,7 +11,6 @@ use super::age::Tick;
 use super::class::{Class, Detail};
 use super::curves::place;
 use super::mark::Mark;
-use super::rank::Rank;
 
 const BUCKET: usize = 8;
 const PRINT_BITS: u32 = 12;
@@ -32,11 +31,19 @@ struct Bucket([u32; BUCKET]);
 
 impl Bucket {
     const NONE: Self = Self([EMPTY; BUCKET]);
+
+    /// Whether an entry has this print; mostly none has. Compiled apart, or they would not be
+    /// compared four at once.
+    #[inline(never)]
+    fn holds(&self, print: u32) -> bool {
+        (self.0.iter()).fold(false, |held, &slot| held | has(slot, print))
+    }
 }
 
 /// How an entry holds print, class and time.
 #[derive(Clone, Copy, Debug)]
 struct Layout {
+    detail: Detail,
     class_bits: u32,
     /// Bits of a tick that are not kept.
     coarse: u32,
@@ -50,19 +57,16 @@ pub(crate) struct Entry {
     pub age: u32,
 }
 
-/// The entries of a bucket when it remembered an object: the [`place`] of each, empty ones at a
-/// class that no object has.
+/// The entries of a bucket that were compared when it remembered an object: the [`place`] of each,
+/// empty ones at a class that no object has.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Competition {
-    pub places: [u32; BUCKET],
+pub(crate) struct Competition<const RIVALS: usize> {
+    pub places: [u32; RIVALS],
     /// Of the one that made room.
     pub given_up: u32,
 }
 
 impl Departed {
-    /// Entries that are looked at together.
-    pub(crate) const BUCKET: usize = BUCKET;
-
     /// Memory that a table for `objects` takes.
     pub(crate) const fn bytes(objects: usize) -> usize {
         objects.div_ceil(BUCKET) * size_of::<Bucket>()
@@ -86,43 +90,37 @@ impl Departed {
         let layout = self.layout;
         let print = print(hash);
         let bucket = self.bucket(hash)?;
-        let mut matches = 0;
-        for (i, slot) in bucket.0.iter().enumerate() {
-            matches |= if slot & PRINT_MASK == print {
-                BITS[i]
-            } else {
-                0
-            };
-        }
-        let place = matches.trailing_zeros() as usize;
-        if place >= BUCKET {
+        if !bucket.holds(print) {
             return None;
         }
-        let entry = layout.entry(core::mem::replace(&mut bucket.0[place], EMPTY), now);
+        let slot = bucket.0.iter_mut().find(|slot| has(**slot, print))?;
+        let entry = layout.entry(core::mem::replace(slot, EMPTY), now);
         Some(Entry {
             class: entry.class.halfway(),
             ..entry
         })
     }
 
-    /// Remembers an object, in place of the entry of its bucket with the lowest `rank`, which is
-    /// asked for by [`place`].
+    /// Remembers an object, in place of the one with the lowest of the `ranks` among so many entries
+    /// of its bucket: all, or one half. Ranks are asked for by [`place`].
     #[inline]
-    pub(crate) fn insert(
+    pub(crate) fn insert<const RIVALS: usize>(
         &mut self,
         hash: u64,
         mark: Mark,
         now: Tick,
-        rank: impl Fn(u32) -> Rank,
-    ) -> Option<Competition> {
+        ranks: impl Fn(&[u32; RIVALS]) -> [u32; RIVALS],
+    ) -> Option<Competition<RIVALS>> {
+        const { assert!(RIVALS == BUCKET || RIVALS * 2 == BUCKET) };
         let layout = self.layout;
-        let Bucket(slots) = self.bucket(hash)?;
+        let first = (hash >> PRINT_BITS) as usize & (BUCKET - RIVALS);
+        let slots = self.bucket(hash)?.0[first..].first_chunk_mut::<RIVALS>()?;
         let places = layout.places(slots, now);
         let mut worst = u32::MAX;
-        for (i, &place) in places.iter().enumerate() {
-            worst = worst.min(u32::from(rank(place).get()) << 3 | i as u32);
+        for (i, rank) in ranks(&places).into_iter().enumerate() {
+            worst = worst.min(rank << 3 | i as u32);
         }
-        let worst = worst as usize % BUCKET;
+        let worst = worst as usize % RIVALS;
         slots[worst] = layout.slot(print(hash), mark);
         Some(Competition {
             given_up: places[worst],
@@ -139,10 +137,12 @@ impl Departed {
     }
 }
 
-/// A bit for each entry of a bucket.
-const BITS: [u32; BUCKET] = [1, 2, 4, 8, 16, 32, 64, 128];
-
 const PRINT_MASK: u32 = (1 << PRINT_BITS) - 1;
+
+#[inline]
+fn has(slot: u32, print: u32) -> bool {
+    slot & PRINT_MASK == print
+}
 
 /// Never zero, so that no entry looks [`EMPTY`].
 #[inline]
@@ -154,6 +154,7 @@ impl Layout {
     const fn new(detail: Detail) -> Self {
         let class_bits = detail.rows().ilog2();
         Self {
+            detail,
             class_bits,
             coarse: match detail {
                 Detail::Lean => 3,
@@ -170,15 +171,12 @@ impl Layout {
         time << (PRINT_BITS + self.class_bits) | class << PRINT_BITS | print
     }
 
-    /// The [`place`] of each entry's rank. Compiled apart, or they would not be found four at once.
-    #[inline(never)]
-    fn places(&self, slots: &[u32; BUCKET], now: Tick) -> [u32; BUCKET] {
-        let mut places = [0; BUCKET];
-        for (i, &slot) in slots.iter().enumerate() {
-            let entry = self.entry(slot, now);
-            places[i] = place(entry.class, entry.age);
+    /// The [`place`] of each entry's rank.
+    fn places<const N: usize>(&self, slots: &[u32; N], now: Tick) -> [u32; N] {
+        match self.detail {
+            Detail::Lean => places::<N, false>(slots, now),
+            Detail::Full => places::<N, true>(slots, now),
         }
-        places
     }
 
     /// Ages wrap around after 2,048 (lean) or 256 (full) times the cache, and are exact to an
@@ -193,6 +191,20 @@ impl Layout {
             age: (coarse_age & ((1 << self.time_bits) - 1)) << self.coarse,
         }
     }
+}
+
+/// As [`Layout::places`], for a layout that the compiler knows, in full detail or not. Compiled
+/// apart, or they would not be found four at once.
+#[inline(never)]
+fn places<const N: usize, const FULL: bool>(slots: &[u32; N], now: Tick) -> [u32; N] {
+    let detail = if FULL { Detail::Full } else { Detail::Lean };
+    let layout = Layout::new(detail);
+    let mut places = [0; N];
+    for (i, &slot) in slots.iter().enumerate() {
+        let entry = layout.entry(slot, now);
+        places[i] = place(entry.class, entry.age);
+    }
+    places
 }
 
 #[cfg(test)]
@@ -210,11 +222,11 @@ mod tests {
     }
 
     /// That of an entry, where empty ones have none.
-    fn occupied(rank_place: u32, rank: f32) -> Rank {
+    fn occupied(rank_place: u32, rank: u32) -> u32 {
         if rank_place >= place(Class::NOBODY, 0) {
-            Rank::default()
+            0
         } else {
-            Rank::new(1.0 + rank)
+            1 + rank
         }
     }
 
@@ -222,7 +234,12 @@ mod tests {
     fn an_object_is_remembered_once_with_class_and_coarse_age() {
         for detail in [Detail::Lean, Detail::Full] {
             let mut departed = Departed::new(64, detail);
-            departed.insert(hash(1), mark(1_000), Tick::new(1_100), |_| Rank::default());
+            departed.insert(
+                hash(1),
+                mark(1_000),
+                Tick::new(1_100),
+                |_: &[u32; BUCKET]| [0; BUCKET],
+            );
             let entry = departed
                 .take(hash(1), Tick::new(3_000))
                 .expect("it is there");
@@ -238,7 +255,7 @@ mod tests {
             let mut departed = Departed::new(64, detail);
             let late = Tick::new(u32::MAX - 160);
             departed.insert(hash(1), Mark::new(late, Class::of_pioneer()), late, |_| {
-                Rank::default()
+                [0; BUCKET]
             });
             let entry = departed.take(hash(1), Tick::new(160)).expect("it is there");
             assert!(entry.age.abs_diff(321) <= 16, "{}", entry.age);
@@ -250,14 +267,14 @@ mod tests {
         let mut departed = Departed::new(BUCKET, Detail::Full);
         for i in 0..BUCKET as u64 {
             let time = i as u32 * 160;
-            let rank = |place| occupied(place, 1.0);
-            let made_room = departed.insert(hash(i), mark(time), Tick::new(time), rank);
+            let ranks = |places: &[u32; BUCKET]| places.map(|place| occupied(place, 1));
+            let made_room = departed.insert(hash(i), mark(time), Tick::new(time), ranks);
             assert!(made_room.expect("a bucket").given_up >= place(Class::NOBODY, 0));
         }
         let now = Tick::new(1_600);
         let worst = place(Class::of_pioneer(), 800);
-        let given_up = departed.insert(hash(99), mark(1_600), now, |place| {
-            occupied(place, place.abs_diff(worst) as f32)
+        let given_up = departed.insert(hash(99), mark(1_600), now, |places: &[u32; BUCKET]| {
+            places.map(|place| occupied(place, place.abs_diff(worst)))
         });
         assert_eq!(given_up.expect("a bucket").given_up, worst);
         assert!(departed.take(hash(5), now).is_none());
@@ -267,7 +284,9 @@ mod tests {
     fn strangers_are_rarely_taken_for_somebody() {
         let mut departed = Departed::new(8_192, Detail::Lean);
         for i in 0..30_000 {
-            departed.insert(hash(i), mark(0), Tick::new(0), |_| Rank::default());
+            departed.insert(hash(i), mark(0), Tick::new(0), |_: &[u32; BUCKET]| {
+                [0; BUCKET]
+            });
         }
         let wrong = (1_000_000..1_100_000)
             .filter(|&i| departed.take(hash(i), Tick::new(0)).is_some())
@@ -280,7 +299,7 @@ mod tests {
         let mut departed = Departed::new(0, Detail::Lean);
         assert!(
             departed
-                .insert(7, mark(0), Tick::new(0), |_| Rank::default())
+                .insert(7, mark(0), Tick::new(0), |_: &[u32; BUCKET]| [0; BUCKET])
                 .is_none()
         );
         assert!(departed.take(7, Tick::new(0)).is_none());

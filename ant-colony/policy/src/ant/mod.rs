@@ -219,7 +219,7 @@ impl Ant {
         let ranks = self.curves.ranks(&places);
         let mut worths = [0; GROUP];
         for (i, rank) in ranks.iter().enumerate() {
-            worths[i] = (rank << 16 | youths[i]) as i32;
+            worths[i] = rank << 16 | youths[i];
         }
         list.offer_group(worths, first, marks);
     }
@@ -238,9 +238,18 @@ impl Ant {
     pub fn on_evict(&mut self, hash: u64, mark: Mark, now: u64) {
         self.has_evicted = true;
         self.on_remove();
+        match self.detail {
+            Detail::Lean => self.remember::<4>(hash, mark, now),
+            Detail::Full => self.remember::<8>(hash, mark, now),
+        }
+    }
+
+    /// In place of one of so many.
+    #[inline]
+    fn remember<const RIVALS: usize>(&mut self, hash: u64, mark: Mark, now: u64) {
         let tick = self.clock.tick(now);
-        let rank = |place| self.curves.rank(place);
-        let Some(competition) = self.departed.insert(hash, mark, tick, rank) else {
+        let ranks = |places: &[u32; RIVALS]| self.curves.ranks(places);
+        let Some(competition) = self.departed.insert(hash, mark, tick, ranks) else {
             return;
         };
         self.curves.on_give_up(competition.given_up);
@@ -259,8 +268,8 @@ impl Ant {
 
     /// A departed object of the sample weighs more or less than the [`Ant::SAMPLE_WEIGHT`] of a
     /// resident: both samples are to stand for what they were taken from.
-    fn sample_departed(&mut self, places: &[u32; Departed::BUCKET]) {
-        self.sampling.departed += Departed::BUCKET as f32;
+    fn sample_departed(&mut self, places: &[u32]) {
+        self.sampling.departed += places.len() as f32;
         let departed = self.departed.len() as f32 / self.sampling.departed;
         let residents = self.residents.max(1) as f32 / self.sampling.residents.max(1.0);
         let weight = (Self::SAMPLE_WEIGHT as f32 * (departed / residents).min(256.0)) as u32;

@@ -32,23 +32,30 @@ pub(crate) type Hazards = [f32; BUCKETS];
 
 /// The ranks at each age of a class with these hazards.
 pub(crate) fn ranks(hazards: &Hazards) -> [Rank; BUCKETS] {
-    let curve = Curve::new(hazards);
-    let mut ranks = [Rank::default(); BUCKETS];
-    // The corners of the hull, each with the rate from it to the one before.
-    let mut hull = [(BUCKETS, 0.0); BUCKETS + 1];
-    let mut last = 0;
+    let Curve {
+        survival,
+        occupation,
+    } = Curve::new(hazards);
+    // From each age to the next corner of its hull: which that is, hits, ticks of occupation.
+    let mut corner = [BUCKETS; BUCKETS + 1];
+    let mut hits = [0.0; BUCKETS + 1];
+    let mut ticks = [1.0; BUCKETS + 1];
     for age in (0..BUCKETS).rev() {
-        let mut rate = curve.rate(age, hull[last].0);
-        // What lies above the line to the corner before it is none.
-        while last > 0 && rate < hull[last].1 {
-            last -= 1;
-            rate = curve.rate(age, hull[last].0);
+        let mut to = age + 1;
+        loop {
+            hits[age] = survival[age] - survival[to];
+            ticks[age] = occupation[to] - occupation[age];
+            // What lies above the line to the corner after it is none.
+            if hits[age] * ticks[to] >= hits[to] * ticks[age] {
+                break;
+            }
+            to = corner[to];
         }
-        ranks[age] = Rank::new(rate);
-        last += 1;
-        hull[last] = (age, rate);
+        corner[age] = to;
     }
-    ranks
+    // Apart, so that several are divided at once.
+    let rates: [f32; BUCKETS] = core::array::from_fn(|age| hits[age] / ticks[age]);
+    rates.map(Rank::new)
 }
 
 /// Ticks of each bucket.
@@ -84,15 +91,6 @@ impl Curve {
             occupation,
         }
     }
-
-    fn rate(&self, from: usize, to: usize) -> f32 {
-        let occupied = self.occupation[to] - self.occupation[from];
-        if occupied > 0.0 {
-            (self.survival[from] - self.survival[to]) / occupied
-        } else {
-            0.0
-        }
-    }
 }
 
 #[cfg(test)]
@@ -102,7 +100,10 @@ mod tests {
     /// The definition, by trying every age to stop at.
     fn tried(hazards: &Hazards, age: usize) -> Rank {
         let curve = Curve::new(hazards);
-        let rates = (age + 1..=BUCKETS).map(|stop| curve.rate(age, stop));
+        let rates = (age + 1..=BUCKETS).map(|stop| {
+            let hits = curve.survival[age] - curve.survival[stop];
+            hits / (curve.occupation[stop] - curve.occupation[age])
+        });
         Rank::new(rates.fold(0.0, f32::max))
     }
 

@@ -44,31 +44,58 @@ impl Worth {
 ///
 /// An object that is offered stays in its lane until one that is worth less is offered there, or it
 /// is taken. So nothing branches on what cannot be foreseen, and several lanes are compared at once.
+///
+/// What was just stored word by word cannot be read at once as a whole, and processors wait for it
+/// if it is. Therefore a group joins the lanes when the next is offered, and who is offered alone
+/// gets the lane of the next victim, if he is none himself.
 #[derive(Debug, Default)]
 pub struct Shortlist {
     lanes: [Lanes; 2],
-    /// What was offered last. It joins the others one group later: what was just stored word by word
-    /// cannot be read at once as a whole.
+    /// Those that were offered last: as a group, and alone.
     waiting: Group,
-    /// Those to which the next group is offered.
+    newest: Candidate,
+    /// The half to which the next group is offered.
     turn: usize,
-    /// The lane that was vacated last, for who is offered alone.
+    /// The lane for the newest if others are offered before a victim is taken.
     lane: usize,
+}
+
+/// Somebody in no lane.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    /// As those of lanes, without a number.
+    worth: u32,
+    name: u32,
+    mark: u32,
+}
+
+impl Default for Candidate {
+    fn default() -> Self {
+        Self {
+            worth: VACANT,
+            name: 0,
+            mark: 0,
+        }
+    }
 }
 
 /// Half of all candidates.
 #[derive(Debug)]
+#[repr(align(32))]
 struct Lanes {
-    /// With the number of the lane in the lowest bits.
-    worths: [i32; GROUP],
+    /// With the number of the lane in the lowest bits. As floats they are ordered as before, and of
+    /// floats any processor finds the lesser of several pairs at once.
+    worths: [f32; GROUP],
     names: [u32; GROUP],
     marks: [u32; GROUP],
 }
 
 /// Objects that are offered together, named from `first` on.
 #[derive(Debug)]
+#[repr(align(32))]
 struct Group {
-    worths: [i32; GROUP],
+    /// As those of the lanes that they will be offered to.
+    worths: [f32; GROUP],
     first: u32,
     marks: [Mark; GROUP],
 }
@@ -76,7 +103,7 @@ struct Group {
 impl Default for Group {
     fn default() -> Self {
         Self {
-            worths: [VACANT; GROUP],
+            worths: [f32::from_bits(VACANT); GROUP],
             first: 0,
             marks: [Mark::from_bits(0); GROUP],
         }
@@ -85,13 +112,15 @@ impl Default for Group {
 
 const LANES: usize = 2 * GROUP;
 const LANE_BITS: u32 = LANES.ilog2();
-/// Above the worth of any object.
-const VACANT: i32 = i32::MAX;
+/// The numbers of each half.
+const NUMBERS: [[u32; GROUP]; 2] = [[0, 1, 2, 3, 4, 5, 6, 7], [8, 9, 10, 11, 12, 13, 14, 15]];
+/// Above the worth of any object, and a number whatever the lowest bits are.
+const VACANT: u32 = f32::MAX.to_bits() & 0xffff_0000;
 
 impl Default for Lanes {
     fn default() -> Self {
         Self {
-            worths: [VACANT; GROUP],
+            worths: [f32::from_bits(VACANT); GROUP],
             names: [0; GROUP],
             marks: [0; GROUP],
         }
@@ -99,44 +128,76 @@ impl Default for Lanes {
 }
 
 impl Lanes {
-    /// Offers an object to each lane. Compiled apart, or they would be compared one by one.
+    /// Offers an object to each lane. Compiled apart, and each column by itself, or they would be
+    /// compared one by one.
     #[inline(never)]
-    fn offer(&mut self, group: &Group, first_lane: usize) {
-        for lane in 0..GROUP {
-            let number = (first_lane + lane) as i32;
-            let (worth, listed) = (group.worths[lane] | number, self.worths[lane]);
-            let lower = 0_u32.wrapping_sub(u32::from(worth < listed));
-            let choose = |new: u32, old: u32| (new & lower) | (old & !lower);
-            self.worths[lane] = choose(worth as u32, listed as u32) as i32;
-            self.names[lane] = choose(group.first + lane as u32, self.names[lane]);
-            self.marks[lane] = choose(group.marks[lane].to_bits(), self.marks[lane]);
+    fn offer(&mut self, group: &Group) {
+        let listed = self.worths;
+        let mut lower = [0; GROUP];
+        for (lane, lower) in lower.iter_mut().enumerate() {
+            *lower = if group.worths[lane] < listed[lane] {
+                u32::MAX
+            } else {
+                0
+            };
+        }
+        for (lane, worth) in self.worths.iter_mut().enumerate() {
+            *worth = lesser(group.worths[lane], *worth);
+        }
+        for (lane, name) in self.names.iter_mut().enumerate() {
+            *name = (group.first + lane as u32) & lower[lane] | *name & !lower[lane];
+        }
+        for (lane, mark) in self.marks.iter_mut().enumerate() {
+            *mark = group.marks[lane].to_bits() & lower[lane] | *mark & !lower[lane];
         }
     }
+}
+
+/// Of floats, processors find the lesser of several pairs at once.
+#[inline]
+fn lesser(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
 }
 
 impl Shortlist {
     /// Offers an object, which the mechanism calls by this name.
     #[inline]
     pub fn offer(&mut self, worth: Worth, name: u32, mark: Mark) {
+        if self.newest.worth != VACANT {
+            self.give_lane();
+        }
+        self.newest = Candidate {
+            worth: worth.0,
+            name,
+            mark: mark.to_bits(),
+        };
+    }
+
+    /// The newest competes for the next lane.
+    fn give_lane(&mut self) {
         let number = self.lane % LANES;
         self.lane = number + 1;
-        let worth = worth.0 as i32 | number as i32;
+        let worth = f32::from_bits(self.newest.worth | number as u32);
         let (lanes, lane) = (&mut self.lanes[number / GROUP], number % GROUP);
         if worth < lanes.worths[lane] {
             lanes.worths[lane] = worth;
-            lanes.names[lane] = name;
-            lanes.marks[lane] = mark.to_bits();
+            lanes.names[lane] = self.newest.name;
+            lanes.marks[lane] = self.newest.mark;
         }
     }
 
     /// Offers several at once, named from `first` on.
     #[inline]
-    pub(crate) fn offer_group(&mut self, worths: [i32; GROUP], first: u32, marks: &[Mark; GROUP]) {
+    pub(crate) fn offer_group(&mut self, worths: [u32; GROUP], first: u32, marks: &[Mark; GROUP]) {
         let turn = self.turn % 2;
-        self.turn = turn + 1;
-        self.lanes[turn].offer(&self.waiting, turn * GROUP);
+        self.turn = 1 - turn;
+        self.lanes[turn].offer(&self.waiting);
+        let mut numbered = [0.0; GROUP];
+        for (lane, number) in NUMBERS[self.turn].into_iter().enumerate() {
+            numbered[lane] = f32::from_bits(worths[lane] | number);
+        }
         self.waiting = Group {
-            worths,
+            worths: numbered,
             first,
             marks: *marks,
         };
@@ -146,24 +207,38 @@ impl Shortlist {
     /// has this mark.
     #[inline]
     pub fn pop(&mut self) -> Option<(u32, Mark)> {
-        let number = self.least()?;
-        let (lanes, lane) = (&mut self.lanes[number / GROUP], number % GROUP);
-        lanes.worths[lane] = VACANT;
-        self.lane = number;
-        Some((lanes.names[lane], Mark::from_bits(lanes.marks[lane])))
+        let least = self.least();
+        let number = least % LANES as u32;
+        let (lanes, lane) = {
+            let number = number as usize;
+            (&mut self.lanes[number / GROUP], number % GROUP)
+        };
+        // Who of the two is taken, cannot be foreseen.
+        let newest = core::mem::take(&mut self.newest);
+        let listed_is_taken = 0_u32.wrapping_sub(u32::from(least < newest.worth));
+        let order = |listed: u32, newest: u32| {
+            let taken = newest ^ ((listed ^ newest) & listed_is_taken);
+            (taken, taken ^ listed ^ newest)
+        };
+        let (worth, stays) = order(least, newest.worth);
+        lanes.worths[lane] = f32::from_bits(stays | number);
+        let (name, stays) = order(lanes.names[lane], newest.name);
+        lanes.names[lane] = stays;
+        let (mark, stays) = order(lanes.marks[lane], newest.mark);
+        lanes.marks[lane] = stays;
+        (worth < VACANT).then_some((name, Mark::from_bits(mark)))
     }
 
-    /// The lane of the candidate that is worth least.
+    /// The least worth of all lanes.
     #[inline]
-    fn least(&self) -> Option<usize> {
+    fn least(&self) -> u32 {
         let [some, others] = &self.lanes;
-        let mut least = [VACANT; GROUP / 2];
-        for (i, least) in least.iter_mut().enumerate() {
-            let of_lane = |i: usize| some.worths[i].min(others.worths[i]);
-            *least = of_lane(i).min(of_lane(i + GROUP / 2));
+        let mut least = [0; GROUP];
+        for (lane, least) in least.iter_mut().enumerate() {
+            *least = (some.worths[lane].to_bits() as i32).min(others.worths[lane].to_bits() as i32);
         }
-        let least = least[0].min(least[1]).min(least[2].min(least[3]));
-        (least != VACANT).then_some(least as usize % LANES)
+        let [a, b, c, d, e, f, g, h] = least;
+        (a.min(b)).min(c.min(d)).min(e.min(f).min(g.min(h))) as u32
     }
 }
 
@@ -175,8 +250,8 @@ mod tests {
         Worth(rank << 16)
     }
 
-    fn group(ranks: [u32; GROUP]) -> [i32; GROUP] {
-        ranks.map(|rank| worth(rank).0 as i32)
+    fn group(ranks: [u32; GROUP]) -> [u32; GROUP] {
+        ranks.map(|rank| worth(rank).0)
     }
 
     const MARKS: [Mark; GROUP] = [Mark::from_bits(7); GROUP];
@@ -233,13 +308,16 @@ mod tests {
     }
 
     #[test]
-    fn who_is_offered_alone_gets_the_lane_that_was_vacated() {
+    fn who_is_offered_alone_gets_the_lane_of_the_next_victim_or_is_it() {
         let mut list = Shortlist::default();
-        for rank in 10..10 + LANES as u32 {
-            list.offer(worth(rank), rank, Mark::from_bits(0));
+        for first in [0, 100, 200] {
+            list.offer_group(group([10, 11, 12, 13, 14, 15, 16, 17]), first, &MARKS);
         }
-        assert_eq!(list.pop().map(|(name, _)| name), Some(10));
         list.offer(worth(500), 500, Mark::from_bits(0));
+        list.offer_group(group([600; GROUP]), 600, &MARKS);
+        assert_eq!(list.pop().map(|(name, _)| name % 100), Some(0));
+        list.offer(worth(1), 1, Mark::from_bits(0));
+        assert_eq!(list.pop().map(|(name, _)| name), Some(1));
         let last = core::iter::from_fn(|| list.pop()).last();
         assert_eq!(last.map(|(name, _)| name), Some(500));
     }
