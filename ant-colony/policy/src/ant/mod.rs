@@ -106,6 +106,19 @@ struct Sampling {
     departed: f32,
 }
 
+/// How often curves are built, and how soon what they were built from is forgotten.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    /// Accesses of the first round.
+    first: u64,
+    /// Later rounds have one in so many of all accesses so far.
+    growth: u64,
+    /// Accesses of the longest round, except of a large cache.
+    longest: u64,
+    /// Half of what was learned is forgotten after as many times the cache.
+    half_life: u64,
+}
+
 /// When the next curves are built.
 #[derive(Clone, Copy, Debug)]
 struct Schedule {
@@ -117,12 +130,8 @@ struct Schedule {
 impl Ant {
     /// A hit so short after the last, in ticks, changes nothing.
     const WINDOW: u32 = TICKS / 16;
-    /// Accesses of the longest round, except of a large cache.
-    const ROUND_MAX: u64 = 8_192;
     /// A round is at least this part of what the cache holds, once it may be.
     const ROUND_SHARE: u64 = 16;
-    /// Half of what was learned is forgotten after as many times the cache.
-    const HALF_LIFE: u64 = 60;
     const HALF_LIFE_MIN: u64 = 100_000;
     /// Steps of building on a miss at most.
     const STEPS_MAX: u32 = 2;
@@ -144,7 +153,7 @@ impl Ant {
             sampling: Sampling::default(),
             schedule: Schedule {
                 due: 0,
-                round: Self::rounds(settings.detail).0,
+                round: Self::pace(settings.detail).first,
             },
             luck: Luck::new(),
         }
@@ -285,12 +294,21 @@ impl Ant {
         Mark::new(tick, class.again(self.detail, age, strangers, luck))
     }
 
-    /// Accesses of the first round, and one in how many of all so far later rounds have: what is seen
-    /// first says most, and full detail reads it often at any cost.
-    const fn rounds(detail: Detail) -> (u64, u64) {
+    /// What is seen first says most, and full detail reads it often at any cost.
+    const fn pace(detail: Detail) -> Pace {
         match detail {
-            Detail::Lean => (256, 16),
-            Detail::Full => (64, 64),
+            Detail::Lean => Pace {
+                first: 256,
+                growth: 16,
+                longest: 16_384,
+                half_life: 25,
+            },
+            Detail::Full => Pace {
+                first: 64,
+                growth: 64,
+                longest: 8_192,
+                half_life: 60,
+            },
         }
     }
 
@@ -328,8 +346,9 @@ impl Ant {
 
     fn build(&mut self, now: u64) {
         let objects = self.clock.objects();
+        let pace = Self::pace(self.detail);
         let half_life = objects
-            .saturating_mul(Self::HALF_LIFE)
+            .saturating_mul(pace.half_life)
             .max(Self::HALF_LIFE_MIN) as f32;
         let faded = core::f32::consts::LN_2 * self.schedule.round as f32 / half_life;
         let seen = self.sampling.residents.max(1.0);
@@ -341,9 +360,8 @@ impl Ant {
         if ended {
             self.sampling.residents *= 0.5;
             self.sampling.departed *= 0.5;
-            let longest = Self::ROUND_MAX.max(objects / Self::ROUND_SHARE);
-            let (shortest, growth) = Self::rounds(self.detail);
-            self.schedule.round = (now / growth).clamp(shortest, longest);
+            let longest = pace.longest.max(objects / Self::ROUND_SHARE);
+            self.schedule.round = (now / pace.growth).clamp(pace.first, longest);
         }
     }
 }
