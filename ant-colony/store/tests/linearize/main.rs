@@ -18,7 +18,7 @@ use world::{Bytes, Call, Change, DATABASES, Key, NAMES, Op, Seen, World};
 const START: Millis = 1_750_000_000_000;
 const THREADS: u64 = 3;
 /// Calls of each thread.
-const CALLS: usize = if cfg!(miri) { 15 } else { 600 };
+const CALLS: usize = if cfg!(miri) { 6 } else { 600 };
 const ROUNDS: u64 = if cfg!(miri) { 1 } else { 16 };
 /// Strangers that come and go, so that the index grows and shrinks.
 const STRANGERS: usize = if cfg!(miri) { 60 } else { 6_000 };
@@ -28,6 +28,8 @@ const MEMORY: usize = 8 << 20;
 const LITTLE: usize = 1 << 20;
 /// Words of a value that lies outside of the log's segments.
 const TOO_LONG: usize = 1_024;
+/// Words of the longest that lie in them, about; few for an interpreter, which takes long to copy them.
+const LONG: usize = if cfg!(miri) { 80 } else { 800 };
 
 /// A store, the time, and what its callers did.
 struct Stage {
@@ -265,7 +267,7 @@ fn some_value(random: &mut Rng) -> Bytes {
     let words = match random.u8(..8) {
         0 => random.usize(TOO_LONG..2 * TOO_LONG),
         // It takes long to copy, and fits where another one of these was.
-        1..5 => random.usize(TOO_LONG - 200..TOO_LONG - 100),
+        1..5 => random.usize(LONG..LONG + LONG / 8),
         _ => random.usize(1..20),
     };
     Bytes(random.u64(..).to_le_bytes().repeat(words).into())
@@ -275,7 +277,7 @@ fn some_value(random: &mut Rng) -> Bytes {
 fn some_tail(random: &mut Rng) -> Vec<u8> {
     let word = random.u64(..).to_le_bytes();
     match random.bool() {
-        true => word.repeat(random.usize(100..300)),
+        true => word.repeat(random.usize(LONG / 8..LONG / 2)),
         false => word[..random.usize(1..=8)].to_vec(),
     }
 }
