@@ -274,16 +274,23 @@ impl<K, V> Shared<K, V> {
         let table = unsafe { &*self.present() };
         let spot = table.locate(hash, slot.number());
         if spot.is_none() {
-            return self.locate_in_previous(table, hash, slot);
+            return self.locate_in_previous(hash, slot);
         }
         spot
     }
 
     #[cold]
-    fn locate_in_previous(&self, table: &Table, hash: usize, slot: Slot) -> Option<Spot<'_>> {
+    fn locate_in_previous(&self, hash: usize, slot: Slot) -> Option<Spot<'_>> {
+        self.previous()?.locate(hash, slot.number())
+    }
+
+    /// The table that is being moved to the present one, to who writes.
+    #[inline]
+    fn previous(&self) -> Option<&Table> {
+        // SAFETY: tables stay until the map goes.
+        let table = unsafe { &*self.present() };
         // SAFETY: null, or a table that stays until the map goes.
-        let previous = unsafe { table.previous.load(Relaxed).as_ref() };
-        previous?.locate(hash, slot.number())
+        unsafe { table.previous.load(Relaxed).as_ref() }
     }
 
     /// The present table, to who writes or drops them.

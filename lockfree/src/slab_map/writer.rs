@@ -228,7 +228,7 @@ impl<K, V> Writer<K, V> {
             let Pair { key, value } = unsafe { &*self.shared.entries.at(slot.number()) };
             is(key, value).then_some(slot)
         };
-        let previous = self.previous();
+        let previous = self.shared.previous();
         match (previous, self.table().glance(hash)) {
             (None, First::Nowhere) => None,
             _ => (self.table().find(hash, &mut look)).or_else(|| previous?.find(hash, &mut look)),
@@ -425,12 +425,6 @@ impl<K, V> Writer<K, V> {
     fn table(&self) -> &Table {
         // SAFETY: the present table, replaced only by this writer.
         unsafe { &*self.shared.present() }
-    }
-
-    /// The table that is being moved to the present one.
-    fn previous(&self) -> Option<&Table> {
-        // SAFETY: null, or a table that stays until the map goes.
-        unsafe { self.table().previous.load(Relaxed).as_ref() }
     }
 
     /// Puts a new entry in the place of a live slot; none if the index does not have it under this hash.
